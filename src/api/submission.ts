@@ -1,0 +1,90 @@
+/** Brings an admin's entry to the endpoints: returns when min(2, endpoints) hold it, or all that can be reached do. */
+import { isWritError, WritError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { withAdminLog, type AdminLogOptions } from './admin-log.ts'
+import type { AdminConnection } from './admin-connection.ts'
+import type { EntryBody, EntryContent } from '../record/entry.ts'
+import type { KeyId } from '../base/brand.ts'
+import type { SubmitProgress } from './types.ts'
+import type { Verified } from '../record/record.ts'
+
+export interface Submission {
+  readonly entry: Verified<EntryBody>
+  /** The order's payload, when it is small enough to travel along. */
+  readonly payload: Uint8Array | null
+}
+
+/**
+ * Appends to the admin's log. A restored home knows less of that log than an endpoint does: it goes on in a new life of
+ * the log, not in a fork. Endpoints are asked while the log is not held.
+ */
+export const appendEntry = async ({ session }: AdminConnection, log: AdminLogOptions, content: EntryContent): Promise<Verified<EntryBody>> => {
+  const { incarnation } = await withAdminLog(log, async (own) => own.head())
+  const heads = await Promise.all(
+    session.connected().map((endpoint) =>
+      session.submit(endpoint, { kind: 'head', incarnation }).then(
+        (answer) => (answer.kind === 'head' ? answer.sequence : 0),
+        () => 0 // one that went away meanwhile cannot hold the order back
+      )
+    )
+  )
+  return withAdminLog(log, async (own) => {
+    const current = own.head()
+    if (current.incarnation === incarnation && Math.max(0, ...heads) > current.head.sequence) await own.startIncarnation()
+    return own.append(content, { durable: true })
+  })
+}
+
+/** The names of the endpoints that hold it. Errors: those of `AdminSession.contact`, and an endpoint's refusal when none accepted. */
+export const submitEntry = async (
+  connection: AdminConnection,
+  log: AdminLogOptions,
+  submission: Submission,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: SubmitProgress) => void }
+): Promise<string[]> => {
+  const held = new Set<KeyId>()
+  const failures: unknown[] = []
+  const begin = (endpoint: KeyId): Promise<void> =>
+    submitTo(connection, log, endpoint, submission, options.signal).then(
+      () => {
+        held.add(endpoint)
+        options.onProgress?.({ kind: 'accepted', endpoint: nameOf(connection, endpoint) })
+      },
+      (error: unknown) => {
+        failures.push(error)
+      }
+    )
+  const first = [...(await connection.session.contact())]
+  const sending = new Map(first.slice(0, limits.submit.holdersWanted).map((endpoint) => [endpoint, begin(endpoint)]))
+  await Promise.race([Promise.all(sending.values()), untilFirst(sending)])
+  const patience = AbortSignal.timeout(limits.submit.nextHolderMs)
+  for (const endpoint of await connection.session.settle(patience)) {
+    if (sending.size - failures.length >= limits.submit.holdersWanted) break
+    if (!sending.has(endpoint)) sending.set(endpoint, begin(endpoint))
+  }
+  await waitFor(Promise.all(sending.values()), held.size > 0 ? patience : undefined)
+  if (held.size === 0) throw failures.find((error) => isWritError(error)) ?? failures[0] ?? new WritError('no-endpoint-reachable', 'no endpoint took the order; try again')
+  return [...held].map((endpoint) => nameOf(connection, endpoint))
+}
+
+const untilFirst = (sending: ReadonlyMap<KeyId, Promise<void>>): Promise<unknown> => Promise.race(sending.values())
+
+const waitFor = (work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> =>
+  signal === undefined ? work : Promise.race([work, new Promise((resolve) => (signal.aborted ? resolve(null) : signal.addEventListener('abort', resolve, { once: true })))])
+
+/** Sends the entry, and before it whatever of the log that endpoint lacks. */
+const submitTo = async ({ session }: AdminConnection, log: AdminLogOptions, endpoint: KeyId, { entry, payload }: Submission, signal?: AbortSignal): Promise<void> => {
+  const { sequence } = entry.body
+  let answer = await session.submit(endpoint, { kind: 'entries', entries: [entry.bytes], payload }, signal)
+  for (let known = -1; answer.kind === 'head' && answer.sequence < sequence && answer.sequence > known; ) {
+    known = answer.sequence
+    const after = known
+    const missing = await withAdminLog(log, (own) => own.entriesAfter(after, limits.sync.entriesBytesMax))
+    const entries = missing.slice(0, sequence - after) // others' later ones are theirs to submit
+    answer = await session.submit(endpoint, { kind: 'entries', entries, payload: null }, signal)
+  }
+  if (answer.kind !== 'head' || answer.sequence < sequence) throw new WritError('not-accepted', 'the endpoint did not take the order: it lacks earlier entries of this admin and cannot take them')
+}
+
+const nameOf = ({ network }: AdminConnection, endpoint: KeyId): string =>
+  network.peers().find(({ admission }) => admission.peer === endpoint)?.admission.membership?.credential.body.name ?? endpoint

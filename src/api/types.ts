@@ -1,0 +1,106 @@
+/**
+ * The public library's shapes: what the command line, and any other program of an operator's, works with.
+ */
+import type { IndicationId, KeyId, MeshId, Millis } from '../base/brand.ts'
+import type { LiveStatus } from '../node/file-status.ts'
+import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
+
+/** Who an order is for. Names are those of `writ nodes`. */
+export type DraftTarget =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'select'; readonly selector: string }
+  | { readonly kind: 'nodes'; readonly names: readonly string[] }
+
+/** What is to be run. `command` runs without a shell; a script's file may be of any size up to the payload limit. */
+export type DraftPayload = { readonly kind: 'command'; readonly argv: readonly string[] } | { readonly kind: 'script'; readonly file: string }
+
+export interface OrderDraft {
+  readonly target: DraftTarget
+  readonly payload: DraftPayload
+  /** For people; the command line or the script's file name when absent. */
+  readonly name?: string
+  /** Reach the process as `WRIT_PARAM_<NAME>`. */
+  readonly parameters?: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string>>
+  /** 60 s when absent. */
+  readonly timeoutMs?: Millis
+  /** 1 h when absent. */
+  readonly expiresInMs?: Millis
+  /** 0 when absent. */
+  readonly expectedExitCode?: number
+  /** Regular expression (flags `mu`) that stdout must match. */
+  readonly expectedOutput?: string
+  readonly idempotent?: boolean
+}
+
+export interface SubmittedOrder {
+  readonly indication: IndicationId
+  readonly name: string
+  readonly format: string
+  /** The nodes that are meant, by name. */
+  readonly targets: readonly string[]
+  /** Endpoints that hold the order; fewer than two is worth a warning when the mesh has more than one. */
+  readonly heldBy: readonly string[]
+  readonly endpoints: number
+}
+
+/** An order and its state on each target, sorted by the agent's name. */
+export interface OrderView {
+  readonly order: OrderRow
+  readonly rows: readonly QueueRow[]
+}
+
+export interface LogChunk {
+  readonly agentName: string
+  readonly agent: KeyId
+  readonly stream: 'stdout' | 'stderr'
+  readonly bytes: Uint8Array
+}
+
+export type SubmitProgress = { readonly kind: 'uploading'; readonly sentBytes: number; readonly sizeBytes: number } | { readonly kind: 'accepted'; readonly endpoint: string }
+
+/**
+ * One admin's hold on a mesh, through whichever endpoint answers first. Every method throws a `WritError`:
+ * `no-endpoint-reachable` (with the addresses tried and for how long), `no-target`, `not-authorised`, `unknown-indication`,
+ * `ambiguous-indication`, `unknown-node`, `bad-selector`, `payload-too-large` and others of docs/errors.md.
+ */
+export interface Admin {
+  readonly mesh: { readonly id: MeshId; readonly name: string }
+  /** Returns when min(2, endpoints) hold the order durably, or fewer when fewer can be reached. */
+  submit(draft: OrderDraft, options?: { readonly signal?: AbortSignal; readonly onProgress?: (progress: SubmitProgress) => void }): Promise<SubmittedOrder>
+  nodes(): Promise<readonly NodeRow[]>
+  /** Newest first. */
+  orders(options?: { readonly sinceMs?: Millis }): Promise<readonly OrderRow[]>
+  /** Rows of one agent's queue, or of all; newest order first. */
+  queue(options?: { readonly agent?: string; readonly status?: State }): Promise<readonly QueueRow[]>
+  /** `indication` may be a unique prefix. */
+  show(indication: string): Promise<OrderView>
+  /** The order now, then again at each change, until it has ended on every target or `signal` aborts. */
+  follow(indication: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OrderView>
+  /** The full output, agent by agent, stdout before stderr. */
+  logs(indication: string, options?: { readonly agent?: string }): AsyncIterable<LogChunk>
+  cancel(indication: string): Promise<OrderRow>
+  close(): Promise<void>
+}
+
+export interface InviteDraft {
+  readonly role: 'agent' | 'endpoint'
+  readonly labels?: Readonly<Record<string, string>>
+  /** 1 h when absent. */
+  readonly expiresInMs?: Millis
+  /** 1 when absent; always 1 for an endpoint. */
+  readonly uses?: number
+}
+
+/** What `writ status` shows; read from the home, so it works when the node is down. */
+export interface NodeStatus {
+  readonly name: string
+  readonly key: KeyId
+  readonly role: 'agent' | 'endpoint'
+  readonly labels: Readonly<Record<string, string>>
+  readonly mesh: { readonly id: MeshId; readonly name: string }
+  readonly release: string
+  readonly running: boolean
+  /** Present when it is running, or was: the newest that the node wrote down. */
+  readonly live: LiveStatus | null
+}

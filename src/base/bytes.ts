@@ -1,0 +1,50 @@
+/**
+ * Pure helpers on byte arrays and their text forms. Order is always by bytes, never by locale.
+ */
+import { base32 } from 'multiformats/bases/base32'
+
+export const toBase32 = (bytes: Uint8Array): string => base32.baseEncode(bytes)
+export const fromBase32 = (text: string): Uint8Array => base32.baseDecode(text)
+
+/** -1, 0 or 1 by UTF-16 code unit; for the ASCII ids used here that is the order of their bytes. */
+export const compareText = (left: string, right: string): -1 | 0 | 1 => (left < right ? -1 : left > right ? 1 : 0)
+
+/** -1, 0 or 1 by code point, which is the order of the UTF-8 bytes. UTF-16 puts U+E000 to U+FFFF above the surrogate pairs. */
+export const compareCodePoints = (left: string, right: string): -1 | 0 | 1 => {
+  const length = Math.min(left.length, right.length)
+  let index = 0
+  while (index < length && left.charCodeAt(index) === right.charCodeAt(index)) index += 1
+  if (index === length) return left.length === right.length ? 0 : left.length < right.length ? -1 : 1
+  return codePointRank(left.charCodeAt(index)) < codePointRank(right.charCodeAt(index)) ? -1 : 1
+}
+
+const codePointRank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+export const compareBytes = (left: Uint8Array, right: Uint8Array): -1 | 0 | 1 => {
+  const length = Math.min(left.length, right.length)
+  for (let index = 0; index < length; index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0)
+    if (difference !== 0) return difference < 0 ? -1 : 1
+  }
+  return left.length === right.length ? 0 : left.length < right.length ? -1 : 1
+}
+
+export const isEqualBytes = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && compareBytes(left, right) === 0
+
+export const concatBytes = (parts: readonly Uint8Array[]): Uint8Array => {
+  const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8')
+
+export const utf8 = (text: string): Uint8Array => encoder.encode(text)
+/** Bytes as text; what is not UTF-8 becomes U+FFFD. */
+export const toText = (bytes: Uint8Array): string => decoder.decode(bytes)

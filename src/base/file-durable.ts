@@ -1,0 +1,86 @@
+/**
+ * Small files that must survive a power cut, and must be ours: written to a temporary name, synced, renamed, directory
+ * synced; read only when they are plain files of this user's.
+ */
+import { closeSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
+import { describeError, errorCode, WritError } from './errors.ts'
+
+/** Errors: `disk-full`, `home-unwritable`. */
+export const writeFileDurable = (path: string, content: Uint8Array | string, mode: number): void => {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    const file = openSync(temporary, 'w', mode)
+    try {
+      fchmodSync(file, mode)
+      writeWhole(file, typeof content === 'string' ? Buffer.from(content) : content)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+    syncDirectory(dirname(path))
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw writeError(path, error)
+  }
+}
+
+/** Creates a directory of this user's alone. Errors: `disk-full`, `home-unwritable`. */
+export const makeDirectory = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw writeError(path, error)
+  }
+}
+
+/** Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `key-permissions` (when `secret`), `home-unreadable`. */
+export const readFileGuarded = (path: string, options: { secret: boolean }): Uint8Array => {
+  const stats = statGuarded(path)
+  if (!stats.isFile()) throw new WritError('home-unreadable', `${path} is not a plain file`, { details: { path } })
+  if (options.secret && (stats.mode & 0o077) !== 0) {
+    throw new WritError('key-permissions', `${path} is readable by others (mode ${(stats.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })
+  }
+  try {
+    return new Uint8Array(readFileSync(path))
+  } catch (error) {
+    throw new WritError('home-unreadable', `cannot read ${path}: ${describeError(error)}`, { details: { path }, cause: error })
+  }
+}
+
+/** Metadata of a path that is ours and no link. Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `home-unreadable`. */
+export const statGuarded = (path: string): Stats => {
+  const stats = lstatOf(path)
+  if (stats.isSymbolicLink()) throw new WritError('home-symlink', `${path} is a symbolic link; a home may not contain any: replace it with what it points to`, { details: { path } })
+  const user = process.getuid?.() ?? stats.uid
+  if (stats.uid !== user) throw new WritError('home-foreign-owner', `${path} belongs to user ${stats.uid}, this process runs as ${user}; run: chown -R ${user} ${path}`, { details: { path } })
+  return stats
+}
+
+const lstatOf = (path: string): Stats => {
+  try {
+    return lstatSync(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw new WritError('file-missing', `${path} does not exist`, { details: { path }, cause: error })
+    throw new WritError('home-unreadable', `cannot read ${path}: ${describeError(error)}`, { details: { path }, cause: error })
+  }
+}
+
+const writeWhole = (file: number, bytes: Uint8Array): void => {
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset)
+}
+
+const syncDirectory = (path: string): void => {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+const writeError = (path: string, error: unknown): WritError =>
+  errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT'
+    ? new WritError('disk-full', `no space left to write ${path}; free some and try again`, { details: { path }, cause: error })
+    : new WritError('home-unwritable', `cannot write ${path}: ${describeError(error)}`, { details: { path }, cause: error })

@@ -1,0 +1,53 @@
+/** A key-value store in LevelDB. One process holds a directory at a time; LevelDB's own lock says so. */
+import { Level } from 'level'
+import { describeError, errorCode, WritError } from './errors.ts'
+import type { Change, KeyValueStore, Range } from './key-value-store.ts'
+
+export class LevelStore implements KeyValueStore {
+  readonly #db: Level<string, Uint8Array>
+
+  private constructor(db: Level<string, Uint8Array>) {
+    this.#db = db
+  }
+
+  /** Opens or creates `directory`. Errors: `store-locked` (another process has it), `store-unusable`. */
+  static async open(directory: string): Promise<LevelStore> {
+    const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, writeBufferSize: 2 << 20 })
+    try {
+      await db.open()
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+      if (errorCode(cause) === 'LEVEL_LOCKED') throw new WritError('store-locked', `${directory} is in use by another process`, { details: { directory }, cause })
+      throw new WritError('store-unusable', `cannot open the store at ${directory}: ${describeError(cause)}`, { details: { directory }, cause })
+    }
+    return new LevelStore(db)
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#db.get(key)
+  }
+
+  async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.length === 0 ? [] : this.#db.getMany([...keys])
+  }
+
+  entries(range: Range): AsyncIterable<readonly [string, Uint8Array]> {
+    return this.#db.iterator({ gte: range.from, lt: range.to, reverse: range.reverse ?? false, limit: range.limit ?? -1 })
+  }
+
+  async write(changes: readonly Change[], options: { durable: boolean }): Promise<void> {
+    if (changes.length === 0) return
+    const operations = changes.map((change) =>
+      change.kind === 'put' ? { type: 'put' as const, key: change.key, value: change.value } : { type: 'del' as const, key: change.key }
+    )
+    try {
+      await this.#db.batch(operations, { sync: options.durable })
+    } catch (error) {
+      throw new WritError('store-write-failed', `a write to the store failed: ${describeError(error)}`, { cause: error })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close()
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
+ * docs/LIMITS.md tells operators what follows from them.
+ */
+const KiB = 1024
+const MiB = 1024 * KiB
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+const day = 24 * hour
+
+export const limits = {
+  record: {
+    /** 100 admins and 20 endpoints of about 200 bytes each, and 16 signatures. */
+    charterBytesMax: 64 * KiB,
+    charterVersionsMax: 1000,
+    inviteBytesMax: 8 * KiB,
+    /** Holds its invite. */
+    credentialBytesMax: 16 * KiB,
+    sessionBytesMax: 2 * KiB,
+    /** A node list of 512 names at 52 bytes is 27 KiB; larger fleets are targeted by selector. */
+    indicationBytesMax: 64 * KiB,
+    controlBytesMax: 2 * KiB,
+    presenceBytesMax: 8 * KiB,
+    /** Two output heads, and 4 KiB for all else. */
+    statementBytesMax: 16 * KiB,
+    /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
+    entryBytesMax: 128 * KiB,
+    receiptsPerEntryMax: 32
+  },
+  indication: {
+    targetNodesMax: 512,
+    parametersMax: 64,
+    environmentMax: 64,
+    valueBytesMax: 4 * KiB,
+    nameLengthMax: 128,
+    selectorLengthMax: 512,
+    patternLengthMax: 1024,
+    executablesMax: 32,
+    /** So that the once-only journal may forget an id after its expiry and the clock tolerance. */
+    validityMsMax: 90 * day,
+    timeoutMsMax: 7 * day,
+    timeoutMsMin: 100,
+    labelsMax: 64
+  },
+  payload: {
+    /** Travels beside its indication: below this a fetch costs more round trips than bytes. */
+    inlineBytesMax: 16 * KiB,
+    sizeBytesMax: 1024 * MiB,
+    /** With 256 KiB blocks a swarm of seven moved a payload faster than with smaller or larger ones. */
+    blockBytesMax: 256 * KiB,
+    /** Links of one inner node: 1024 × about 50 bytes is 50 KiB, and two floors of nodes carry 256 GiB. */
+    linksPerNodeMax: 1024,
+    /** Floors below the root of a payload's graph: 2 are enough for 1024 links a node, 3 for the 174 of other tools. */
+    depthMax: 3,
+    /** A graph may hold 16 blocks and one for each 64 KiB: at most 16,400 for 1 GiB, so that a hostile one costs bounded work. */
+    averageBlockBytesMin: 64 * KiB,
+    /** What was added or fetched this recently is kept although no order names it yet. */
+    unreferencedMsMax: 1 * hour
+  },
+  output: {
+    /** Kept in the receipt itself, for each of stdout and stderr. */
+    headBytesMax: 4 * KiB,
+    /** Kept whole up to this; the rest is counted and dropped, and the receipt says so. */
+    streamBytesMax: 16 * MiB,
+    /** The output store of one node: 32 whole pairs of streams, or some 100,000 outputs of the usual 10 KiB. */
+    storeBytesMax: 1024 * MiB,
+    /** As long as a labelled queue entry is kept. */
+    storeAgeMsMax: 30 * day,
+    /** An output whose end never came. */
+    partAgeMsMax: 1 * day
+  },
+  trust: {
+    /** Clocks may differ by this much; validity is judged with it on both sides. */
+    clockToleranceMs: 10 * minute,
+    charterValidityMs: 400 * day,
+    credentialValidityMs: 400 * day,
+    sessionValidityMs: 1 * hour,
+    inviteExpiryMsMax: 30 * day,
+    inviteUsesMax: 10_000
+  },
+  network: {
+    helloTimeoutMs: 10 * second,
+    /** Each frame of a hello. */
+    helloBytesMax: 256 * KiB,
+    /** Charters that one hello hands over; a peer that is further behind gets the rest with the next. */
+    helloChartersMax: 64,
+    /** A refused peer gets this long to read why, and is dropped then. */
+    refusalLingerMs: 1 * second,
+    requestTimeoutMs: 30 * second,
+    dialTimeoutMs: 5 * second,
+    /** A request or an answer on any protocol of Writ. */
+    messageBytesMax: 4 * MiB,
+    connectionsMax: 2000,
+    /** A restart of an endpoint brings all of its agents back at once. */
+    inboundConnectionsPerSecondMax: 500,
+    incomingPendingConnectionsMax: 500,
+    streamsPerProtocolMax: 256,
+    /** Streams that the other side opens before this one has finished setting up the connection. */
+    earlyStreamsMax: 64,
+    /** Answers that wait to be read; beyond it the sender is made to wait. */
+    readAheadBytesMax: 1 * MiB,
+    /** Must not exceed what libp2p buffers for a paused stream, 4 MiB. */
+    streamWindowBytesMax: 4 * MiB,
+    /** Orderly closing of a stream or a connection; afterwards it is reset. */
+    closeTimeoutMs: 1 * second,
+    /** So often an idle connection is tried; one that does not answer is dropped. */
+    pingIntervalMs: 15 * second,
+    neighboursMax: 6,
+    endpointsPerAgent: 2,
+    /** As many as a charter may list. */
+    endpointsMax: 64,
+    reconnectMsMin: 250,
+    reconnectMsMax: 30 * second
+  },
+  gossip: {
+    /** An entry with an indication, its inline payload, and the frame around them. */
+    messageBytesMax: 160 * KiB,
+    /** What libp2p sends at once: several messages and what it says about others. */
+    frameBytesMax: 4 * MiB,
+    /** In one heartbeat, before a peer's score suffers. */
+    brokenPromisesMax: 16
+  },
+  receipts: {
+    /** States that follow each other within this share one entry, and so one signature; an outcome never waits. */
+    settleMs: 25
+  },
+  follow: {
+    /** Changes of an order that come within this are shown together. */
+    settleMs: 20,
+    /** Looks again without a change: an order's expiry is one that no entry tells of. */
+    refreshMs: 5 * second,
+    rowsPerPageMax: 256
+  },
+  pull: {
+    intervalMs: 30 * second,
+    /** After a receipt was gossiped, acknowledgements are asked for once this much later. */
+    settleMs: 1 * second,
+    entriesBytesMax: 512 * KiB,
+    ordersBytesMax: 1 * MiB,
+    ordersMax: 64,
+    haveMax: 1024,
+    /** Lives of one agent's log: a new one begins after each restored backup. */
+    livesMax: 256,
+    /** How old the endpoints and neighbours in an answer may be. */
+    directoryAgeMs: 2 * second
+  },
+  submit: {
+    /** Once one endpoint holds an order, how long the next may keep the operator waiting. */
+    nextHolderMs: 2 * second,
+    /** An endpoint fetches a large payload from the admin before it accepts. */
+    timeoutMs: 1 * hour,
+    holdersWanted: 2,
+    /** Commands that wait for their turn to append to one admin's log. */
+    logTurnMs: 20 * second
+  },
+  sync: {
+    intervalMs: 5 * second,
+    settleMs: 20,
+    entriesBytesMax: 1 * MiB,
+    entriesMax: 4096,
+    chartersBytesMax: 1 * MiB,
+    /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
+    presencesMax: 1024,
+    presencesBytesMax: 512 * KiB,
+    /** Rounds without news in which two digests may differ before the cursor is given up; doubled each time. */
+    idleRoundsMin: 3,
+    idleRoundsMax: 1024
+  },
+  queue: {
+    /** Entries that wait for an earlier one of their log. */
+    pendingEntriesMax: 1024,
+    pendingEntriesPerAuthorMax: 64,
+    /** Heads kept in memory: 0.3 KiB each; two lives of 10,000 authors fit. */
+    cachedLogsMax: 20_000,
+    /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
+    closedOrdersMax: 1024,
+    /** What an agent may be handed along with one order. */
+    controlsPerOrderMax: 16,
+    /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
+    verifyChunk: 128,
+    /** Between two looks at what may be dropped. */
+    housekeepingMs: 10 * minute,
+    labelRetentionMs: 30 * day
+  },
+  executor: {
+    concurrentJobsMax: 4,
+    pendingJobsMax: 1024,
+    /** TERM first, KILL after this. */
+    killGraceMs: 2 * second,
+    stopGraceMs: 10 * second,
+    cacheBytesMax: 4096 * MiB,
+    frameBytesMax: 1 * MiB,
+    chunkBytesMax: 256 * KiB,
+    restartMsMin: 200,
+    restartMsMax: 30 * second,
+    /** Between the agent's start and the word that it is stable: its next restart waits the shortest time again. */
+    agentStableMs: 1 * minute,
+    /** At a stop, how long the agent may take to keep the last statements, and then to end. */
+    agentStopMs: 2 * second,
+    /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */
+    attemptsMax: 3,
+    /** Whole outputs whose statements the agent has not kept yet; beyond it only heads are kept. 32 jobs with both streams full. */
+    outputsBytesMax: 1024 * MiB,
+    /** After the main process has ended: output that someone holds open is listened to while more comes within this, and so often. */
+    drainMs: 500,
+    drainRoundsMax: 10,
+    /** Messages that wait for the agent to read; beyond it those are dropped that only answer what the agent may ask again. */
+    outboxMax: 4096,
+    /** For an expected output; 16 MiB take about 30 ms, only a pattern that backtracks without end takes longer. */
+    patternTimeoutMs: 1 * second,
+    /** The kernel itself reads 256. */
+    interpreterLineBytesMax: 512,
+    /** 1024 arguments of 4 KiB. */
+    commandBytesMax: 5 * MiB,
+    /** How often ids are forgotten that have expired. */
+    housekeepingMs: 1 * hour
+  },
+  fetch: {
+    /** An attempt ends when no block arrived for this long. */
+    attemptTimeoutMs: 30 * second,
+    /** One block from one peer: 8 in flight of 256 KiB arrive within it from 0.9 Mbit/s upwards. */
+    blockTimeoutMs: 20 * second,
+    blocksInFlightMax: 8,
+    /** Asked in turn within one attempt, so that the load spreads and a silent peer does not stop it. */
+    providersPerAttemptMax: 3,
+    /** The wait between attempts varies by this share, so that a fleet does not come back at once. */
+    backoffJitterShare: 0.25,
+    /** A bitswap message: three blocks. Each resets the receiver's timeout, so smaller is safer on slow links. */
+    messageBytesMax: 1 * MiB,
+    /** A peer that had not the block earlier is asked again: the answer to a later question, and this, are waited for. */
+    secondLookMs: 500,
+    /** All that a peer asked for in one go; 10 s, the library's default, cut transfers off on slow links. */
+    messageTimeoutMs: 120 * second,
+    deadlineMs: 1 * hour,
+    backoffMsMin: 500,
+    backoffMsMax: 30 * second,
+    concurrentMax: 2
+  },
+  status: {
+    intervalMs: 1 * second,
+    /** The status is written down at least this often, so that a reader can tell an old one. */
+    ageMs: 30 * second
+  },
+  query: {
+    rowsMax: 10_000
+  },
+  cli: {
+    /** A summary of one line or more per agent still fits on a screen or two; above it only what did not succeed is shown. */
+    summaryAgentsMax: 20,
+    /** Of each agent's output, when there are several. */
+    summaryLinesMax: 10,
+    /** Agents that are named while they are waited for. */
+    waitingNamesMax: 4,
+    /** Where progress is plain lines, as in a log of a pipeline. */
+    plainProgressMs: 1 * second,
+    nameColumnMax: 40,
+    /** An order that expires sooner reaches nobody. */
+    expiresMsMin: 1 * second
+  }
+} as const

@@ -1,0 +1,29 @@
+/**
+ * The rows as `--json` shows them: plain JSON values, times in milliseconds since the Unix epoch, output as text.
+ */
+import { toText } from '../base/bytes.ts'
+import type { Output } from '../record/statement.ts'
+import type { NodeRow, OrderRow, QueueRow } from '../queue/views.ts'
+import type { NodeStatus, OrderView, SubmittedOrder } from '../api/types.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+export const orderJson = (row: OrderRow): Json => ({ ...row })
+
+export const nodeJson = (row: NodeRow): Json => ({ ...row })
+
+export const statusJson = (status: NodeStatus): Json => ({ ...status })
+
+/** `stdout` is the first bytes as UTF-8 text; `stdoutBytes` all that was written, `stdoutKeptBytes` what `writ logs` can give. */
+export const queueRowJson = ({ stdout, stderr, ...row }: QueueRow): Json => ({ ...row, ...outputJson('stdout', stdout), ...outputJson('stderr', stderr) })
+
+export const orderViewJson = ({ order, rows }: OrderView): Json => ({ order: orderJson(order), rows: rows.map(queueRowJson) })
+
+export const submittedJson = ({ indication, name, format, targets, heldBy }: SubmittedOrder): Json => ({ indication, name, format, targets, heldBy })
+
+const outputJson = (stream: 'stdout' | 'stderr', output: Output | null): Json => ({
+  [stream]: output === null ? null : toText(output.head),
+  [`${stream}Bytes`]: output?.sizeBytes ?? null,
+  [`${stream}KeptBytes`]: output?.keptBytes ?? null,
+  [`${stream}Cid`]: output?.cid ?? null
+})

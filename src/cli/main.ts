@@ -1,0 +1,19 @@
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
+/** The program `writ`. What a command does not need is not loaded: help and wrong usage are answered at once. */
+import { systemClock } from '../base/system-clock.ts'
+import { checkScript } from './file-script.ts'
+import { library } from './library.ts'
+import { runCli } from './program.ts'
+import { createSystemTerminal } from './system-terminal.ts'
+
+process.exit(
+  await runCli(process.argv.slice(2), {
+    terminal: createSystemTerminal(),
+    clock: systemClock,
+    environment: process.env,
+    library,
+    checkScript,
+    startNode: async (home) => (await import('./system-start.ts')).startNode(home),
+    openBar: async () => (await import('./system-progress.ts')).createBar(process.stderr)
+  })
+)

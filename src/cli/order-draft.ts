@@ -1,0 +1,85 @@
+/**
+ * From the flags of `writ run` to an order. All that can be wrong with what was typed is found here, before anybody is
+ * contacted.
+ */
+import { WritError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { parseSelector } from '../trust/selector.ts'
+import type { DraftPayload, DraftTarget, OrderDraft } from '../api/types.ts'
+import { formatSpan, parseDuration } from './durations.ts'
+import { parseList, parsePairs, parseWhole } from './pairs.ts'
+
+export interface RunFlags {
+  readonly on?: string
+  readonly nodes?: string
+  readonly all?: true
+  readonly script?: string
+  readonly name?: string
+  readonly param?: readonly string[]
+  readonly env?: readonly string[]
+  readonly timeout?: string
+  readonly expires?: string
+  readonly expectExit?: string
+  readonly expectOutput?: string
+  readonly idempotent?: true
+}
+
+export type UntargetedDraft = Omit<OrderDraft, 'target'>
+
+/** Null when no target was given. Errors: `bad-usage`, `bad-selector`. */
+export const planTarget = ({ on, nodes, all }: RunFlags): DraftTarget | null => {
+  if ([on, nodes, all].filter((given) => given !== undefined).length > 1) throw new WritError('bad-usage', 'the targets contradict each other: give one of --on, --nodes and --all')
+  if (nodes !== undefined) return { kind: 'nodes', names: parseList('--nodes', nodes) }
+  if (on === undefined) return all === undefined ? null : { kind: 'all' }
+  if (on.trim() === '') throw new WritError('bad-usage', '--on: an empty selector would mean every node; if that is what you want, say --all')
+  const selector = parseSelector(on)
+  if (!selector.ok) throw new WritError(selector.code, selector.detail)
+  return { kind: 'select', selector: on }
+}
+
+/** Errors: `bad-usage`. */
+export const planPayload = (command: readonly string[], script: string | undefined): DraftPayload => {
+  if (script !== undefined && command.length > 0) throw new WritError('bad-usage', 'give a script or a command, not both')
+  if (script !== undefined) return { kind: 'script', file: script }
+  if (command.length === 0) throw new WritError('bad-usage', 'nothing to run: give --script FILE, or -- and a command')
+  if (command[0] === '') throw new WritError('bad-usage', 'the command is empty')
+  return { kind: 'command', argv: command }
+}
+
+const planExpected = ({ expectExit, expectOutput }: RunFlags): Pick<OrderDraft, 'expectedExitCode' | 'expectedOutput'> => {
+  if (expectOutput !== undefined) checkPattern(expectOutput)
+  return {
+    ...(expectExit === undefined ? {} : { expectedExitCode: parseWhole('--expect-exit', expectExit, 0, 255) }),
+    ...(expectOutput === undefined ? {} : { expectedOutput: expectOutput })
+  }
+}
+
+const checkPattern = (pattern: string): void => {
+  try {
+    RegExp(pattern, 'mu')
+  } catch (error) {
+    throw new WritError('bad-pattern', `--expect-output: "${pattern}" is no regular expression`, { details: { pattern }, cause: error })
+  }
+}
+
+const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
+  const spanMs = parseDuration(flag, text)
+  if (spanMs >= leastMs && spanMs <= mostMs) return spanMs
+  throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatSpan(leastMs)} to ${formatSpan(mostMs)}`, { details: { flag, value: text } })
+}
+
+/** Errors: `bad-usage`, `bad-pair`, `bad-duration`, `bad-pattern`. */
+export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
+  const { timeoutMsMin, timeoutMsMax, validityMsMax } = limits.indication
+  const { name, timeout, expires, idempotent } = flags
+  return {
+    payload: planPayload(command, flags.script),
+    parameters: parsePairs('--param', flags.param ?? []),
+    environment: parsePairs('--env', flags.env ?? []),
+    ...(name === undefined ? {} : { name }),
+    ...(timeout === undefined ? {} : { timeoutMs: planSpan('--timeout', timeout, timeoutMsMin, timeoutMsMax) }),
+    ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) }),
+    ...planExpected(flags),
+    ...(idempotent === undefined ? {} : { idempotent })
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Turns this process into the executor of a node. Replacing it, rather than starting a child, leaves one process fewer
+ * and lets signals and exit codes pass without a go-between.
+ */
+import { extname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openNodeHome } from '../trust/file-home.ts'
+
+/** Beside the bundle when this runs from it, else the source. */
+const executorEntry = (): string => fileURLToPath(new URL(extname(import.meta.url) === '.ts' ? '../executor/main.ts' : './executor.js', import.meta.url))
+
+/** Errors: those of `openNodeHome`; what can only be told while running, such as a home in use, the executor tells. */
+export const startNode = async (home: string): Promise<never> => {
+  openNodeHome(home)
+  if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
+  return process.execve(process.execPath, [process.execPath, ...process.execArgv, executorEntry(), resolve(home)], process.env)
+}

@@ -1,0 +1,308 @@
+/**
+ * Performs what the job machine decides, in order: persist before send, persist before spawn. It holds what the machine
+ * must not: journal, cache, processes, signatures, the pipe to the agent. A journal that fails ends everything, since
+ * nothing may be done that is not written down.
+ */
+import { toText } from '../base/bytes.ts'
+import { assert, describeError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { reject, type Result } from '../base/result.ts'
+import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
+import type { Clock, Timers } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Signer } from '../record/keys.ts'
+import type { CharterChain } from '../trust/charter-chain.ts'
+import type { Channel } from './child-channel.ts'
+import type { Run, Runner, RunResult } from './child-runner.ts'
+import { computeEnvironment, searchPathOf, type BaseEnvironment } from './environment.ts'
+import type { FileCache } from './file-cache.ts'
+import type { FileOutputs } from './file-output.ts'
+import type { Executables, Format, Launch } from './format.ts'
+import type { ToAgent, ToExecutor } from './ipc.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
+import { JobMachine } from './job-machine.ts'
+import type { Journal, Statement } from './journal.ts'
+import type { RunReport } from './outcome.ts'
+import { Outbox } from './outbox.ts'
+import { matchOutput } from './output-pattern.ts'
+import { sealStatement } from './statement-sealing.ts'
+import type { Verifier } from './verification.ts'
+
+export interface DriverDeps {
+  readonly mesh: MeshId
+  readonly signer: Signer
+  readonly verifier: Verifier
+  readonly journal: Journal
+  readonly cache: FileCache
+  readonly outputs: FileOutputs
+  readonly runner: Runner
+  readonly formats: ReadonlyMap<string, Format>
+  readonly executables: Executables
+  readonly baseEnvironment: BaseEnvironment
+  readonly saveCharters: (chain: CharterChain) => void
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+  /** Called once when the journal failed: the process must end. */
+  readonly fatal: (error: unknown) => void
+}
+
+/** Timers hold 24 days at most, and orders wait for longer. */
+const timerMsMax: Millis = limits.executor.housekeepingMs
+
+export class ExecutorDriver {
+  readonly #deps: DriverDeps
+  readonly #machine: JobMachine
+  readonly #launches = new Map<IndicationId, Launch>()
+  readonly #runs = new Map<IndicationId, Run>()
+  readonly #drained = Promise.withResolvers<void>()
+  #effects: JobEffect[] = []
+  #performing: Promise<void> | undefined
+  #failed = false
+  #cancelTick: () => void = () => undefined
+  #cancelHousekeeping: () => void = () => undefined
+  #outbox: Outbox | undefined
+  #keptAll: (() => void) | undefined
+
+  constructor(deps: DriverDeps, options: JobMachineOptions) {
+    this.#deps = deps
+    this.#machine = new JobMachine(options)
+  }
+
+  /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
+  async start(): Promise<void> {
+    const { journal, verifier, log } = this.#deps
+    for (const record of await journal.active()) {
+      const order = verifier.open(record.bundle)
+      if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
+      else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
+    }
+    await this.#performing
+    this.#housekeep()
+  }
+
+  /** A new agent process: it is told everything that it has not kept. */
+  attach(channel: Channel<ToAgent>): void {
+    const { journal, outputs, log, signer, verifier } = this.#deps
+    const outbox = new Outbox(channel, outputs, log)
+    this.#outbox = outbox
+    outbox.push({ kind: 'ready', executor: signer.key, charterVersion: verifier.chain.current.version })
+    for (const statement of journal.unkept()) outbox.pushStatement(statement)
+    this.#dispatch({ kind: 'agent-started' })
+  }
+
+  detach(): void {
+    this.#outbox = undefined
+  }
+
+  /** One message of the attached agent. The next is read when the promise has resolved. */
+  async receive(message: ToExecutor): Promise<void> {
+    switch (message.kind) {
+      case 'order': return this.#receiveOrder(message.bundle)
+      case 'charters': return this.#receiveCharters(message.charters)
+      case 'control': return this.#receiveControl(message.control)
+      case 'payload-chunk': return this.#receiveChunk(message.indication, message.offset, message.bytes)
+      case 'payload-end': return this.#dispatch({ kind: 'payload-ended', indication: message.indication })
+      case 'payload-failed': return this.#dispatch({ ...message })
+      case 'kept': return this.#receiveKept(message.statement)
+    }
+  }
+
+  /** No new jobs; resolves when the running ones have ended, by themselves or by force. */
+  async stop(): Promise<void> {
+    this.#cancelHousekeeping()
+    this.#dispatch({ kind: 'stop' })
+    await this.#drained.promise
+    this.#cancelTick()
+  }
+
+  /** Resolves when the agent has kept every statement. */
+  allKept(): Promise<void> {
+    if (this.#deps.journal.unkept().length === 0) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#keptAll = resolve
+    return promise
+  }
+
+  async #receiveOrder(bundle: Order['bundle']): Promise<void> {
+    const { verifier, log } = this.#deps
+    const order = verifier.open(bundle)
+    if (!order.ok) {
+      log.warn('an order was not what it claims to be', { code: order.code, detail: order.detail })
+      this.#outbox?.pushHint({ kind: 'refused', indication: null, code: order.code, detail: order.detail.slice(0, 1024) })
+      return
+    }
+    this.#dispatch({ kind: 'order', order: order.value, cancelled: verifier.isCancelled(order.value, bundle.controls) })
+    await this.#performing // an agent cannot offer faster than the journal takes
+  }
+
+  #receiveCharters(charters: readonly Uint8Array[]): void {
+    const { verifier, saveCharters, log } = this.#deps
+    const grown = verifier.extend(charters)
+    if (!grown.ok) return log.warn('charters were refused', { code: grown.code, detail: grown.detail })
+    if (!grown.value) return
+    try {
+      saveCharters(verifier.chain)
+    } catch (error) {
+      log.error('the charters could not be saved', { detail: describeError(error) }) // they come again after a restart
+    }
+    this.#dispatch({ kind: 'trust-changed' })
+  }
+
+  #receiveControl(control: Uint8Array): void {
+    const id = this.#deps.verifier.controlledOrder(control)
+    const order = id === undefined ? undefined : this.#machine.order(id)
+    if (order === undefined) return // the control of an order that comes later comes with its bundle
+    if (this.#deps.verifier.isCancelled(order, [control])) this.#dispatch({ kind: 'cancel', indication: order.id })
+    else this.#deps.log.warn('a control was refused', { indication: order.id })
+  }
+
+  async #receiveChunk(indication: IndicationId, offset: number, bytes: Uint8Array): Promise<void> {
+    if (!this.#machine.isFetching(indication)) return
+    const outbox = this.#outbox
+    const appended = await this.#deps.cache.append(indication, offset, bytes)
+    if (!appended.ok && outbox === this.#outbox) this.#dispatch({ kind: 'payload-failed', indication, code: appended.code, detail: appended.detail })
+  }
+
+  async #receiveKept(id: Statement['id']): Promise<void> {
+    const { journal, outputs } = this.#deps
+    const statement = await journal.keep(id)
+    for (const output of [statement?.body.stdout, statement?.body.stderr]) if (typeof output?.cid === 'string') await outputs.release(output.cid)
+    if (journal.unkept().length === 0) this.#keptAll?.()
+  }
+
+  #dispatch(event: JobEvent): void {
+    if (this.#failed) return
+    const now = this.#deps.clock.now()
+    this.#effects.push(...this.#machine.step(event, now))
+    this.#cancelTick()
+    const next = this.#machine.nextTickAt(now)
+    if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next - now), timerMsMax), () => this.#dispatch({ kind: 'tick' }))
+    // Not before `#performing` is set: an effect that is answered at once comes back here.
+    if (this.#effects.length > 0) this.#performing ??= Promise.resolve().then(() => this.#performAll())
+  }
+
+  async #performAll(): Promise<void> {
+    try {
+      while (this.#effects.length > 0) {
+        const effects = this.#effects
+        this.#effects = []
+        for (const effect of effects) await this.#perform(effect)
+      }
+    } catch (error) {
+      this.#failed = true
+      this.#cancelTick()
+      for (const run of this.#runs.values()) run.signal('SIGKILL') // nobody will follow them any more
+      this.#drained.resolve()
+      this.#deps.fatal(error)
+    }
+    this.#performing = undefined
+  }
+
+  async #perform(effect: JobEffect): Promise<void> {
+    const { journal, verifier, clock } = this.#deps
+    switch (effect.kind) {
+      case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.indication, history: await journal.recall(effect.indication) })
+      case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
+      case 'record-accepted': return journal.recordAccepted(effect.order)
+      case 'want-payload': return this.#wantPayload(effect.order)
+      case 'prepare': return void this.#prepare(effect.order)
+      case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
+      case 'record-started': return this.#recordStarted(effect)
+      case 'spawn': return this.#spawn(effect.order)
+      case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
+      case 'record-outcome': return this.#recordOutcome(effect)
+      case 'discard': return this.#discard(effect.indication)
+      case 'repeat': return this.#outbox?.pushHint({ kind: 'statement', statement: effect.statement })
+      case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
+      case 'drained': return this.#drained.resolve()
+    }
+  }
+
+  async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
+    const running = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
+    await this.#deps.journal.recordStarted(effect.order, effect.attempt, effect.statement.at, running)
+    this.#outbox?.pushStatement(running)
+  }
+
+  async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
+    const outcome = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
+    await this.#deps.journal.recordOutcome(effect.order, outcome)
+    this.#outbox?.pushStatement(outcome)
+    this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
+  }
+
+  async #wantPayload({ id, body, bundle }: Order): Promise<void> {
+    if (!this.#machine.isFetching(id)) return
+    let problem = await this.#deps.cache.begin(id, body.payload)
+    if (problem.ok && bundle.payload !== null) problem = await this.#deps.cache.append(id, 0, bundle.payload)
+    if (!problem.ok) this.#dispatch({ kind: 'payload-failed', indication: id, code: problem.code, detail: problem.detail })
+    else if (bundle.payload === null) this.#outbox?.push({ kind: 'payload-wanted', indication: id })
+    else this.#dispatch({ kind: 'payload-ended', indication: id })
+  }
+
+  /** Beside the other effects, since it may look at many files. */
+  async #prepare(order: Order): Promise<void> {
+    const launch = await this.#prepareLaunch(order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    if (this.#machine.order(order.id) === undefined) return // cancelled or expired meanwhile
+    if (launch.ok) this.#launches.set(order.id, launch.value)
+    this.#dispatch({ kind: 'prepared', indication: order.id, verdict: launch.ok ? { ok: true, value: null } : launch })
+  }
+
+  async #prepareLaunch({ id, body }: Order): Promise<Result<Launch>> {
+    const { cache, executables, baseEnvironment, formats } = this.#deps
+    const payload = await cache.finish(id)
+    if (!payload.ok) return payload
+    const searchPath = searchPathOf(baseEnvironment, body)
+    for (const name of body.prerequisites.executables) {
+      if ((await executables.find(name, searchPath)) === undefined) return reject('prerequisite-missing', `no executable ${name} in ${searchPath}`)
+    }
+    const format = formats.get(body.format)
+    assert(format, 'an order of an unknown format was judged to be in order')
+    return format.prepare(payload.value, searchPath)
+  }
+
+  async #spawn(order: Order): Promise<void> {
+    const launch = this.#launches.get(order.id)
+    assert(launch, 'an order is spawned that was not prepared')
+    try {
+      const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(order.id)
+      const environment = computeEnvironment(this.#deps.baseEnvironment, order.id, order.body, temporary)
+      const run = this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+      this.#runs.set(order.id, run)
+      void run.ended.then((result) => this.#ended(order, result))
+    } catch (error) {
+      await this.#ended(order, { exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null })
+    }
+  }
+
+  async #ended(order: Order, result: RunResult): Promise<void> {
+    this.#runs.delete(order.id)
+    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#matchOutput(order, result) } })
+  }
+
+  async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
+    if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
+    try {
+      return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))
+    } catch (error) {
+      this.#deps.log.error('a kept output could not be read', { indication: id, detail: describeError(error) })
+      return 'unmatched'
+    }
+  }
+
+  async #discard(id: IndicationId): Promise<void> {
+    this.#launches.delete(id)
+    try {
+      await this.#deps.cache.discard(id)
+    } catch (error) {
+      this.#deps.log.warn('the files of a job could not all be removed', { indication: id, detail: describeError(error) }) // the next start removes them
+    }
+  }
+
+  #housekeep(): void {
+    const { journal, clock, timers, log } = this.#deps
+    journal.forget(clock.now()).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
+    this.#cancelHousekeeping = timers.after(limits.executor.housekeepingMs, () => this.#housekeep())
+  }
+}

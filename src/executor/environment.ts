@@ -1,0 +1,21 @@
+/** The environment of a job: nothing of the executor's own but where to find programs and a home. Pure. */
+import type { IndicationId } from '../base/brand.ts'
+import type { IndicationBody } from '../record/indication.ts'
+
+/** What a job inherits. */
+export interface BaseEnvironment {
+  readonly path: string
+  readonly home: string
+  readonly lang: string
+}
+
+/** The order's own variables win over the inherited ones, and Writ's own over both. */
+export const computeEnvironment = (base: BaseEnvironment, id: IndicationId, body: IndicationBody, temporaryDirectory: string): Record<string, string> => {
+  const environment: Record<string, string> = { PATH: base.path, HOME: base.home, LANG: base.lang, TMPDIR: temporaryDirectory, ...body.environment }
+  for (const [name, value] of Object.entries(body.parameters)) environment[`WRIT_PARAM_${name.toUpperCase()}`] = value
+  environment['WRIT_INDICATION'] = id
+  return environment
+}
+
+/** Where a job's programs are looked for. */
+export const searchPathOf = (base: BaseEnvironment, body: IndicationBody): string => body.environment['PATH'] ?? base.path

@@ -1,0 +1,154 @@
+/**
+ * The instruction cache: the executor's own copy of each payload, written and hashed in one pass, so that what was
+ * checked is what is run. What does not match is deleted at once, everything else when its job has ended. A start
+ * empties it: a payload belongs to one life of the executor.
+ *
+ *   jobs/<id>/payload    the checked bytes, mode 0500
+ *   jobs/<id>/work, tmp  the job's working directory, and its TMPDIR
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describeError, errorCode, WritError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { accept, reject, type Rejected, type Result } from '../base/result.ts'
+import type { IndicationId } from '../base/brand.ts'
+import type { PayloadRef } from '../record/indication.ts'
+import type { Payload } from './format.ts'
+
+interface Incoming {
+  readonly file: FileHandle
+  readonly hash: Hash
+  readonly payload: PayloadRef
+  sizeBytes: number
+}
+
+export interface Workspace {
+  readonly work: string
+  readonly temporary: string
+  /** For the captured output. */
+  readonly directory: string
+}
+
+export class FileCache {
+  readonly #jobs: string
+  readonly #sizeBytesMax: number
+  readonly #incoming = new Map<IndicationId, Incoming>()
+  /** What each payload takes or will take. */
+  readonly #reserved = new Map<IndicationId, number>()
+
+  private constructor(jobs: string, sizeBytesMax: number) {
+    this.#jobs = jobs
+    this.#sizeBytesMax = sizeBytesMax
+  }
+
+  /** Opens the cache at `directory`, empty. Errors: `cache-unusable`. */
+  static async open(directory: string, sizeBytesMax: number = limits.executor.cacheBytesMax): Promise<FileCache> {
+    const jobs = join(directory, 'jobs')
+    try {
+      await rm(jobs, { recursive: true, force: true, maxRetries: 3 })
+      await mkdir(jobs, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw new WritError('cache-unusable', `cannot prepare the instruction cache at ${jobs}: ${describeError(error)}`, { details: { path: jobs }, cause: error })
+    }
+    return new FileCache(jobs, sizeBytesMax)
+  }
+
+  /** Starts a payload from its first byte; what came of it before is dropped. Errors: `cache-full`, `disk-full`, `cache-unusable`. */
+  async begin(id: IndicationId, payload: PayloadRef): Promise<Result<null>> {
+    await this.discard(id)
+    let taken = payload.sizeBytes
+    for (const sizeBytes of this.#reserved.values()) taken += sizeBytes
+    if (taken > this.#sizeBytesMax) return reject('cache-full', `the instruction cache holds ${this.#sizeBytesMax} bytes at most`)
+    this.#reserved.set(id, payload.sizeBytes)
+    try {
+      await mkdir(this.#directory(id), { mode: 0o700 })
+      const file = await open(join(this.#directory(id), 'incoming'), 'wx', 0o500)
+      this.#incoming.set(id, { file, hash: createHash('sha256'), payload, sizeBytes: 0 })
+      return accept(null)
+    } catch (error) {
+      return explain(error)
+    }
+  }
+
+  /** The next bytes. After an error the payload is gone. Errors: `payload-mismatch`, `disk-full`, `cache-unusable`. */
+  async append(id: IndicationId, offset: number, bytes: Uint8Array): Promise<Result<null>> {
+    const incoming = this.#incoming.get(id)
+    if (incoming === undefined) return reject('payload-mismatch', 'no payload was begun')
+    return this.#attempt(id, incoming, async () => {
+      if (offset !== incoming.sizeBytes) return reject('payload-mismatch', `bytes at ${offset}, expected at ${incoming.sizeBytes}`)
+      if (offset + bytes.length > incoming.payload.sizeBytes) return reject('payload-mismatch', `more than the ${incoming.payload.sizeBytes} bytes that the order names`)
+      incoming.sizeBytes += bytes.length
+      incoming.hash.update(bytes)
+      await incoming.file.writeFile(bytes)
+      return accept(null)
+    })
+  }
+
+  /** Checks size and digest. After an error the payload is gone. Errors: as `append`. */
+  async finish(id: IndicationId): Promise<Result<Payload>> {
+    const incoming = this.#incoming.get(id)
+    if (incoming === undefined) return reject('payload-mismatch', 'no payload was begun')
+    return this.#attempt(id, incoming, async () => {
+      const { payload, sizeBytes } = incoming
+      if (sizeBytes !== payload.sizeBytes) return reject('payload-mismatch', `${sizeBytes} bytes, the order names ${payload.sizeBytes}`)
+      const digest = incoming.hash.digest('hex')
+      if (digest !== payload.sha256) return reject('payload-mismatch', `the SHA-256 is ${digest}, the order names ${payload.sha256}`)
+      await incoming.file.close()
+      this.#incoming.delete(id)
+      const path = join(this.#directory(id), 'payload')
+      await rename(join(this.#directory(id), 'incoming'), path)
+      return accept({ path, sizeBytes, readHead: (sizeBytesMax: number) => readHead(path, Math.min(sizeBytes, sizeBytesMax)) })
+    })
+  }
+
+  /** The job's directories, made new. Throws what the file system throws. */
+  async prepareWorkspace(id: IndicationId): Promise<Workspace> {
+    const directory = this.#directory(id)
+    const workspace = { directory, work: join(directory, 'work'), temporary: join(directory, 'tmp') }
+    await mkdir(workspace.work, { recursive: true, mode: 0o700 })
+    await mkdir(workspace.temporary, { recursive: true, mode: 0o700 })
+    return workspace
+  }
+
+  /** Removes all that belongs to a job. Throws what the file system throws. */
+  async discard(id: IndicationId): Promise<void> {
+    this.#reserved.delete(id)
+    const incoming = this.#incoming.get(id)
+    this.#incoming.delete(id)
+    if (incoming !== undefined) await incoming.file.close()
+    await rm(this.#directory(id), { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  #directory(id: IndicationId): string {
+    return join(this.#jobs, id)
+  }
+
+  /** A failure removes what was begun, but never what has taken its place meanwhile. */
+  async #attempt<T>(id: IndicationId, incoming: Incoming, action: () => Promise<Result<T>>): Promise<Result<T>> {
+    const result = await action().catch((error: unknown): Rejected => explain(error))
+    if (!result.ok && this.#incoming.get(id) === incoming) await this.discard(id).catch(() => undefined) // what stays is removed with the job, or at the next start
+    return result
+  }
+}
+
+const explain = (error: unknown): Rejected =>
+  errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT'
+    ? reject('disk-full', 'no space left in the instruction cache')
+    : reject('cache-unusable', `the instruction cache failed: ${describeError(error)}`)
+
+const readHead = async (path: string, sizeBytes: number): Promise<Uint8Array> => {
+  const file = await open(path, 'r')
+  try {
+    const head = new Uint8Array(sizeBytes)
+    let length = 0
+    while (length < sizeBytes) {
+      const { bytesRead } = await file.read(head, length, sizeBytes - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return head.subarray(0, length)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What executor and agent say to each other on the pipe between them. Neither trusts the other: each message is
+ * bounded, decoded by one function and judged by its receiver. The pipe itself is reliable while it lasts; after a new
+ * start of the agent, `ready` comes first and everything that was not kept is said again.
+ */
+import * as v from 'valibot'
+import { encodeCbor } from '../base/codec.ts'
+import { limits } from '../base/limits.ts'
+import { bytesSchema, countSchema, decodeShape, indicationIdSchema, keyIdSchema, millisSchema, recordIdSchema, textSchema } from '../base/schema.ts'
+import { bundleSchema } from '../record/bundle.ts'
+import type { Result } from '../base/result.ts'
+
+const { frameBytesMax, chunkBytesMax } = limits.executor
+
+const codeSchema = v.pipe(textSchema(64), v.minLength(1))
+const detailSchema = textSchema(1024)
+
+const toAgentSchema = v.variant('kind', [
+  /** The first message; the agent answers with the charters after `charterVersion` and the orders without an outcome. */
+  v.strictObject({ kind: v.literal('ready'), executor: keyIdSchema, charterVersion: countSchema }),
+  /** The bytes of this order's payload are awaited from offset 0; what was sent of them before counts no more. */
+  v.strictObject({ kind: v.literal('payload-wanted'), indication: indicationIdSchema }),
+  /** Second verification passed: the order will run unless it is cancelled or expires first. */
+  v.strictObject({ kind: v.literal('validated'), indication: indicationIdSchema, at: millisSchema }),
+  /** A signed statement (`running` or an outcome), sent again on each `ready` until it is kept. */
+  v.strictObject({ kind: v.literal('statement'), statement: bytesSchema(limits.record.statementBytesMax) }),
+  /** A part of an output that the next statement names by `cid`. Comes again with that statement if it comes again. */
+  v.strictObject({ kind: v.literal('output-chunk'), cid: textSchema(128), offset: countSchema, sizeBytes: countSchema, bytes: bytesSchema(chunkBytesMax) }),
+  /** Nothing was decided on this order: it may be offered again (`busy` after an outcome, `charter-behind` after charters). */
+  v.strictObject({ kind: v.literal('refused'), indication: v.nullable(indicationIdSchema), code: codeSchema, detail: detailSchema })
+])
+
+const toExecutorSchema = v.variant('kind', [
+  /** Newer charters, oldest first. */
+  v.strictObject({ kind: v.literal('charters'), charters: v.pipe(v.array(bytesSchema(limits.record.charterBytesMax)), v.maxLength(limits.record.charterVersionsMax)) }),
+  v.strictObject({ kind: v.literal('order'), bundle: bundleSchema }),
+  v.strictObject({ kind: v.literal('control'), control: bytesSchema(limits.record.controlBytesMax) }),
+  v.strictObject({ kind: v.literal('payload-chunk'), indication: indicationIdSchema, offset: countSchema, bytes: bytesSchema(chunkBytesMax) }),
+  v.strictObject({ kind: v.literal('payload-end'), indication: indicationIdSchema }),
+  /** The payload is not to be had: final for this order, so said only after every retry. */
+  v.strictObject({ kind: v.literal('payload-failed'), indication: indicationIdSchema, code: codeSchema, detail: detailSchema }),
+  /** The statement is durable in the agent's log, and the outputs that it names are stored. */
+  v.strictObject({ kind: v.literal('kept'), statement: recordIdSchema })
+])
+
+export type ToAgent = v.InferOutput<typeof toAgentSchema>
+export type ToExecutor = v.InferOutput<typeof toExecutorSchema>
+
+/** Errors: `malformed`, `oversized`. */
+export const decodeToAgent = (bytes: Uint8Array): Result<ToAgent> => decodeShape(toAgentSchema, bytes, frameBytesMax)
+/** Errors: `malformed`, `oversized`. */
+export const decodeToExecutor = (bytes: Uint8Array): Result<ToExecutor> => decodeShape(toExecutorSchema, bytes, frameBytesMax)
+
+export const encodeMessage = (message: ToAgent | ToExecutor): Uint8Array => encodeCbor(message)

@@ -1,0 +1,91 @@
+/**
+ * What the job machine is told, and what it wants done. The one who performs the effects has these duties:
+ * perform them in order, one after the other; `record-…` resolves only when the journal holds the record, and a
+ * statement leaves only after it was recorded; a failed record ends the process rather than going on.
+ */
+import type { IndicationId, Millis } from '../base/brand.ts'
+import type { Result } from '../base/result.ts'
+import type { Bundle } from '../record/bundle.ts'
+import type { IndicationBody } from '../record/indication.ts'
+import type { ExecutorState } from '../record/statement.ts'
+import type { RunReport } from './outcome.ts'
+
+/** An order whose shape and signature hold; nothing else was judged yet. */
+export interface Order {
+  readonly id: IndicationId
+  readonly body: IndicationBody
+  readonly bundle: Bundle
+}
+
+/** What the journal knows of an id. */
+export type History = { readonly kind: 'fresh' } | { readonly kind: 'started' } | { readonly kind: 'finished'; readonly statement: Uint8Array }
+
+export type JobEvent =
+  /** `cancelled`: an authorised cancel came with it. */
+  | { readonly kind: 'order'; readonly order: Order; readonly cancelled: boolean }
+  | { readonly kind: 'recalled'; readonly indication: IndicationId; readonly history: History }
+  | { readonly kind: 'judged'; readonly indication: IndicationId; readonly verdict: Result<null> }
+  | { readonly kind: 'payload-ended'; readonly indication: IndicationId }
+  | { readonly kind: 'payload-failed'; readonly indication: IndicationId; readonly code: string; readonly detail: string }
+  /** Second verification: size, digest, codec, prerequisites. */
+  | { readonly kind: 'prepared'; readonly indication: IndicationId; readonly verdict: Result<null> }
+  | { readonly kind: 'exited'; readonly indication: IndicationId; readonly report: RunReport }
+  /** An authorised cancel for an order that is known already. */
+  | { readonly kind: 'cancel'; readonly indication: IndicationId }
+  /** From the journal, before any other event: an order without an outcome. */
+  | { readonly kind: 'restored'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
+  /** A new agent process is there: it knows nothing of what was asked before. */
+  | { readonly kind: 'agent-started' }
+  /** The charter chain has grown: what has not started is judged again. */
+  | { readonly kind: 'trust-changed' }
+  | { readonly kind: 'tick' }
+  /** No new jobs; running ones may end within the grace. */
+  | { readonly kind: 'stop' }
+
+/** A statement but for who makes it. */
+export interface StatementDraft {
+  readonly indication: IndicationId
+  readonly state: ExecutorState
+  readonly at: Millis
+  readonly startedAt: Millis | null
+  readonly code: string | null
+  readonly detail: string | null
+  /** Null where nothing has run, or nothing has ended. */
+  readonly report: RunReport | null
+}
+
+export type JobEffect =
+  /** Ask the journal, answer with `recalled`. */
+  | { readonly kind: 'recall'; readonly indication: IndicationId }
+  /** Judge by the newest charters, answer with `judged`. */
+  | { readonly kind: 'judge'; readonly order: Order }
+  | { readonly kind: 'record-accepted'; readonly order: Order }
+  /** Make room in the cache and ask for the bytes; answer with `payload-ended` or `payload-failed`. */
+  | { readonly kind: 'want-payload'; readonly order: Order }
+  /** Check what is in the cache, answer with `prepared`. */
+  | { readonly kind: 'prepare'; readonly order: Order }
+  | { readonly kind: 'announce-validated'; readonly indication: IndicationId; readonly at: Millis }
+  /** Durable before the next effect, which is its `spawn`. */
+  | { readonly kind: 'record-started'; readonly order: Order; readonly attempt: number; readonly statement: StatementDraft }
+  /** Answer with `exited`, whatever happens. */
+  | { readonly kind: 'spawn'; readonly order: Order }
+  /** To the whole process group. */
+  | { readonly kind: 'signal'; readonly indication: IndicationId; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  | { readonly kind: 'record-outcome'; readonly order: Order; readonly statement: StatementDraft }
+  /** Remove the job's files. */
+  | { readonly kind: 'discard'; readonly indication: IndicationId }
+  /** Say a known outcome again. */
+  | { readonly kind: 'repeat'; readonly statement: Uint8Array }
+  | { readonly kind: 'refuse'; readonly indication: IndicationId; readonly code: string; readonly detail: string }
+  /** After a stop: nothing runs any more. */
+  | { readonly kind: 'drained' }
+
+export interface JobMachineOptions {
+  readonly concurrentJobs: number
+  readonly pendingJobsMax: number
+  readonly cacheBytesMax: number
+  readonly attemptsMax: number
+  readonly killGraceMs: Millis
+  readonly stopGraceMs: Millis
+  readonly clockToleranceMs: Millis
+}

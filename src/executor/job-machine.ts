@@ -1,0 +1,278 @@
+/**
+ * Decides what happens to each order, and when. Pure: the same events at the same times give the same effects, so that
+ * simulations drive the very machine that production runs.
+ *
+ * Promises: an order is spawned only right after `record-started`, only while it is known to be fresh (or is an
+ * idempotent one with attempts left), judged by the newest charters, prepared, valid by the clock, and not cancelled.
+ * Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
+ */
+import type { IndicationId, Millis } from '../base/brand.ts'
+import type { Result } from '../base/result.ts'
+import { compareJobs, createJob, deadlineOf, draftStatement, holdsCache, startAtOf, wakeAtOf, type Job } from './job.ts'
+import type { History, JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
+import { judgeRun, type Outcome, type RunReport } from './outcome.ts'
+
+export class JobMachine {
+  readonly #options: JobMachineOptions
+  readonly #jobs = new Map<IndicationId, Job>()
+  #arrivals = 0
+  #stopAt: Millis | null = null
+  #drained = false
+  #effects: JobEffect[] = []
+
+  constructor(options: JobMachineOptions) {
+    this.#options = options
+  }
+
+  step(event: JobEvent, now: Millis): JobEffect[] {
+    this.#effects = []
+    this.#handle(event, now)
+    this.#watch(now)
+    this.#schedule(now)
+    this.#checkDrained()
+    return this.#effects
+  }
+
+  /** When `tick` is due, if no other event comes before; undefined when nothing waits for the time. */
+  nextTickAt(now: Millis): Millis | undefined {
+    let next = this.#stopAt !== null && this.#stopAt > now && this.#running() > 0 ? this.#stopAt : Infinity
+    for (const job of this.#jobs.values()) {
+      const startAt = startAtOf(job, this.#options.clockToleranceMs)
+      next = Math.min(next, wakeAtOf(job, this.#options.clockToleranceMs), job.phase === 'ready' && startAt > now ? startAt : Infinity)
+    }
+    return next === Infinity ? undefined : next
+  }
+
+  /** The order of this id, while it has no outcome. */
+  order(id: IndicationId): Order | undefined {
+    return this.#jobs.get(id)?.order
+  }
+
+  isFetching(id: IndicationId): boolean {
+    return this.#jobs.get(id)?.phase === 'fetching'
+  }
+
+  #handle(event: JobEvent, now: Millis): void {
+    switch (event.kind) {
+      case 'order': return this.#order(event.order, event.cancelled, now)
+      case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
+      case 'agent-started': return this.#agentStarted()
+      case 'trust-changed': return this.#trustChanged()
+      case 'stop':
+        this.#stopAt ??= now + this.#options.stopGraceMs
+        return
+      case 'tick': return
+      default: {
+        const job = this.#jobs.get(event.indication)
+        if (job !== undefined) this.#handleFor(job, event, now)
+      }
+    }
+  }
+
+  #handleFor(job: Job, event: Extract<JobEvent, { indication: IndicationId }>, now: Millis): void {
+    switch (event.kind) {
+      case 'recalled': return this.#recalled(job, event.history, now)
+      case 'judged': return this.#judged(job, event.verdict, now)
+      case 'cancel': return this.#cancel(job, now)
+      case 'exited': return this.#exited(job, event.report, now)
+      case 'payload-ended':
+        if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })
+        return
+      case 'payload-failed':
+        if (job.phase === 'fetching') this.#refuse(job, event.code, event.detail, now)
+        return
+      case 'prepared':
+        if (job.phase !== 'preparing') return
+        if (event.verdict.ok) this.#move(job, 'ready', { kind: 'announce-validated', indication: job.order.id, at: now })
+        else this.#refuse(job, event.verdict.code, event.verdict.detail, now)
+    }
+  }
+
+  #order(order: Order, cancelled: boolean, now: Millis): void {
+    const known = this.#jobs.get(order.id)
+    if (known !== undefined) {
+      if (cancelled) this.#cancel(known, now)
+      return
+    }
+    if (this.#stopAt !== null || this.#jobs.size >= this.#options.pendingJobsMax) {
+      const detail = this.#stopAt === null ? `${this.#jobs.size} orders wait already` : 'the executor is stopping'
+      this.#effects.push({ kind: 'refuse', indication: order.id, code: 'busy', detail })
+      return
+    }
+    const job = this.#add(order)
+    job.cancelled = cancelled
+    this.#effects.push({ kind: 'recall', indication: order.id })
+  }
+
+  #recalled(job: Job, history: History, now: Millis): void {
+    if (job.phase !== 'recalling') return
+    if (history.kind === 'fresh') {
+      if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
+      else this.#move(job, 'judging', { kind: 'judge', order: job.order })
+      return
+    }
+    this.#jobs.delete(job.order.id)
+    if (history.kind === 'finished') this.#effects.push({ kind: 'repeat', statement: history.statement })
+  }
+
+  #restored(order: Order, attempts: number, startedAt: Millis | null, now: Millis): void {
+    const job = this.#add(order)
+    Object.assign(job, { accepted: true, attempts, startedAt })
+    if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
+    else this.#move(job, 'judging', { kind: 'judge', order })
+  }
+
+  #judged(job: Job, verdict: Result<null>, now: Millis): void {
+    if (job.phase === 'running' || job.phase === 'recalling') return
+    const isFirst = job.phase === 'judging'
+    if (verdict.ok) {
+      job.judged = true
+      if (isFirst) job.phase = 'queued'
+    } else if (verdict.code === 'not-yet-valid') {
+      if (isFirst) job.phase = 'held'
+    } else if (verdict.code === 'charter-behind' && !job.accepted) {
+      this.#jobs.delete(job.order.id)
+      this.#effects.push({ kind: 'refuse', indication: job.order.id, code: verdict.code, detail: verdict.detail })
+      return
+    } else {
+      this.#refuse(job, verdict.code, verdict.detail, now)
+      return
+    }
+    if (job.accepted) return
+    job.accepted = true
+    this.#effects.push({ kind: 'record-accepted', order: job.order })
+  }
+
+  #cancel(job: Job, now: Millis): void {
+    job.cancelled = true
+    if (job.phase === 'running') this.#end(job, 'cancelled', now)
+    else if (job.phase !== 'recalling') this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
+  }
+
+  #exited(job: Job, report: RunReport, now: Millis): void {
+    if (job.phase !== 'running') return
+    if (job.ending === 'interrupted' && this.#mayRunAgain(job)) {
+      this.#jobs.delete(job.order.id) // the journal says "started": the next start of the executor runs it again
+      this.#effects.push({ kind: 'discard', indication: job.order.id })
+      return
+    }
+    const { body } = job.order
+    this.#finish(job, judgeRun(report, job.ending, body.expected, body.timeoutMs), now, report)
+  }
+
+  #agentStarted(): void {
+    for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
+  }
+
+  #trustChanged(): void {
+    for (const job of this.#jobs.values()) {
+      if (job.phase === 'running' || job.phase === 'recalling') continue
+      job.judged = false
+      this.#effects.push({ kind: 'judge', order: job.order })
+    }
+  }
+
+  /** What the time alone brings about. */
+  #watch(now: Millis): void {
+    for (const job of this.#jobs.values()) {
+      const { order } = job
+      if (job.phase === 'running') this.#watchRun(job, now)
+      else if (job.phase === 'recalling' || job.phase === 'judging') continue
+      else if (now > order.body.expiresAt) this.#refuse(job, 'expired', 'the order expired before it could start', now)
+      else if (job.phase === 'held' && now >= order.body.notBefore - this.#options.clockToleranceMs) this.#move(job, 'judging', { kind: 'judge', order })
+    }
+  }
+
+  #watchRun(job: Job, now: Millis): void {
+    if (job.ending === null && now >= deadlineOf(job)) this.#end(job, 'timed-out', now)
+    if (job.ending === null && this.#stopAt !== null && now >= this.#stopAt) this.#end(job, 'interrupted', now)
+    if (job.killAt !== null && now >= job.killAt) {
+      job.killAt = null
+      this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGKILL' })
+    }
+  }
+
+  #schedule(now: Millis): void {
+    if (this.#stopAt !== null) return
+    this.#fetchNext()
+    const free = this.#options.concurrentJobs - this.#running()
+    if (free <= 0) return
+    const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now)
+    for (const job of due.slice(0, free)) this.#start(job, now)
+  }
+
+  /** Strictly in order: one that finds no room is not overtaken, or a large one might wait for ever. */
+  #fetchNext(): void {
+    const queued = this.#select((job) => job.phase === 'queued' && job.judged)
+    if (queued.length === 0) return
+    let reserved = 0
+    for (const job of this.#jobs.values()) if (holdsCache(job)) reserved += job.order.body.payload.sizeBytes
+    for (const job of queued) {
+      reserved += job.order.body.payload.sizeBytes
+      if (reserved > this.#options.cacheBytesMax) return
+      this.#move(job, 'fetching', { kind: 'want-payload', order: job.order })
+    }
+  }
+
+  #start(job: Job, now: Millis): void {
+    const { order } = job
+    Object.assign(job, { phase: 'running', attempts: job.attempts + 1, startedAt: now })
+    const statement = draftStatement(job, { state: 'running', code: null, detail: null }, now, null)
+    this.#effects.push({ kind: 'record-started', order, attempt: job.attempts, statement }, { kind: 'spawn', order })
+  }
+
+  #end(job: Job, ending: NonNullable<Job['ending']>, now: Millis): void {
+    if (job.ending !== null) return
+    Object.assign(job, { ending, killAt: now + this.#options.killGraceMs })
+    this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGTERM' })
+  }
+
+  /** Ends an order that will not start. One that a restart had interrupted did start, so it is never `rejected`. */
+  #refuse(job: Job, code: string, detail: string, now: Millis): void {
+    if (job.attempts > 0) this.#finish(job, { state: 'interrupted', code, detail }, now, null)
+    else if (code === 'expired') this.#finish(job, { state: 'expired', code: null, detail }, now, null)
+    else this.#finish(job, { state: 'rejected', code, detail }, now, null)
+  }
+
+  #finish(job: Job, outcome: Outcome, now: Millis, report: RunReport | null): void {
+    this.#jobs.delete(job.order.id)
+    this.#effects.push(
+      { kind: 'record-outcome', order: job.order, statement: draftStatement(job, outcome, now, report) },
+      { kind: 'discard', indication: job.order.id }
+    )
+  }
+
+  #move(job: Job, phase: Job['phase'], effect: JobEffect): void {
+    job.phase = phase
+    this.#effects.push(effect)
+  }
+
+  #add(order: Order): Job {
+    const job = createJob(order, this.#arrivals)
+    this.#arrivals += 1
+    this.#jobs.set(order.id, job)
+    return job
+  }
+
+  #mayRunAgain(job: Job): boolean {
+    return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
+  }
+
+  #running(): number {
+    let count = 0
+    for (const job of this.#jobs.values()) if (job.phase === 'running') count += 1
+    return count
+  }
+
+  #checkDrained(): void {
+    if (this.#stopAt === null || this.#drained || this.#running() > 0) return
+    this.#drained = true
+    this.#effects.push({ kind: 'drained' })
+  }
+
+  #select(isWanted: (job: Job) => boolean): Job[] {
+    return [...this.#jobs.values()].filter(isWanted).sort(compareJobs)
+  }
+}
+
+const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

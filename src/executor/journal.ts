@@ -1,0 +1,131 @@
+/**
+ * The once-only journal: which ids were accepted, started and finished, and the statements that the agent has not kept
+ * yet. "Started" and each outcome are durable when their promise resolves, in one write with their statement.
+ *
+ *   active/<id>              an order without an outcome: its bundle, how often it was started, when last
+ *   finished/<id>            its outcome, for whoever asks again
+ *   expiry/<millis>/<id>     when the id may be forgotten
+ *   statement/<sequence>     not kept yet, oldest first
+ */
+import * as v from 'valibot'
+import { decodeCbor, encodeCbor } from '../base/codec.ts'
+import { WritError } from '../base/errors.ts'
+import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
+import { limits } from '../base/limits.ts'
+import { checkShape, countSchema, millisSchema } from '../base/schema.ts'
+import { bundleSchema, type Bundle } from '../record/bundle.ts'
+import { decodeRecord, type Sealed } from '../record/record.ts'
+import { statementKind, type StatementBody } from '../record/statement.ts'
+import type { IndicationId, Millis, RecordId } from '../base/brand.ts'
+import type { History, Order } from './job-events.ts'
+
+const activeSchema = v.strictObject({ bundle: bundleSchema, attempts: countSchema, startedAt: v.nullable(millisSchema) })
+
+/** An order that an earlier executor left without an outcome. */
+export interface ActiveRecord {
+  readonly id: IndicationId
+  readonly bundle: Bundle
+  readonly attempts: number
+  readonly startedAt: Millis | null
+}
+
+export type Statement = Sealed<StatementBody>
+
+const decimal = (value: number): string => String(value).padStart(16, '0')
+const activeKey = (id: IndicationId): string => `active/${id}`
+const finishedKey = (id: IndicationId): string => `finished/${id}`
+const statementKey = (sequence: number): string => `statement/${decimal(sequence)}`
+
+export class Journal {
+  readonly #store: KeyValueStore
+  readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
+  #sequence = 0
+
+  private constructor(store: KeyValueStore) {
+    this.#store = store
+  }
+
+  /** Errors: `journal-unreadable`. */
+  static async open(store: KeyValueStore): Promise<Journal> {
+    const journal = new Journal(store)
+    for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
+      const statement = decodeRecord(statementKind, bytes)
+      if (!statement.ok) throw unreadable(key, statement.detail)
+      journal.#sequence = Number(key.slice('statement/'.length))
+      journal.#unkept.set(statement.value.id, { sequence: journal.#sequence, statement: statement.value })
+    }
+    return journal
+  }
+
+  /** Orders without an outcome. Errors: `journal-unreadable`. */
+  async active(): Promise<ActiveRecord[]> {
+    const records: ActiveRecord[] = []
+    for await (const [key, bytes] of this.#store.entries(withPrefix('active/'))) {
+      records.push({ id: key.slice('active/'.length) as IndicationId, ...decodeActive(key, bytes) })
+    }
+    return records
+  }
+
+  async recall(id: IndicationId): Promise<History> {
+    const [finished, active] = await this.#store.getMany([finishedKey(id), activeKey(id)])
+    if (finished !== undefined) return { kind: 'finished', statement: finished }
+    if (active === undefined) return { kind: 'fresh' }
+    return decodeActive(activeKey(id), active).attempts > 0 ? { kind: 'started' } : { kind: 'fresh' }
+  }
+
+  /** Not synced: an accepted order that a power cut takes is offered again. */
+  async recordAccepted(order: Order): Promise<void> {
+    await this.#store.write([put(activeKey(order.id), encodeActive(order.bundle, 0, null))], { durable: false })
+  }
+
+  async recordStarted(order: Order, attempts: number, startedAt: Millis, running: Statement): Promise<void> {
+    await this.#writeWith(running, [put(activeKey(order.id), encodeActive(order.bundle, attempts, startedAt))])
+  }
+
+  async recordOutcome(order: Order, outcome: Statement): Promise<void> {
+    const expiry = `expiry/${decimal(order.body.expiresAt)}/${order.id}`
+    await this.#writeWith(outcome, [remove(activeKey(order.id)), put(finishedKey(order.id), outcome.bytes), put(expiry, new Uint8Array())])
+  }
+
+  /** Statements that the agent has not kept, oldest first. */
+  unkept(): Statement[] {
+    return [...this.#unkept.values()].map(({ statement }) => statement)
+  }
+
+  /** The agent has it. The statement, or undefined when it was kept before or never made. */
+  async keep(id: RecordId): Promise<Statement | undefined> {
+    const known = this.#unkept.get(id)
+    if (known === undefined) return undefined
+    this.#unkept.delete(id)
+    await this.#store.write([remove(statementKey(known.sequence))], { durable: false })
+    return known.statement
+  }
+
+  /** Forgets finished ids whose orders nobody can give again. Returns how many. */
+  async forget(now: Millis): Promise<number> {
+    const changes: Change[] = []
+    const range = { from: 'expiry/', to: `expiry/${decimal(Math.max(0, now - limits.trust.clockToleranceMs))}` }
+    for await (const [key] of this.#store.entries(range)) changes.push(remove(key), remove(finishedKey(key.slice(-52) as IndicationId)))
+    await this.#store.write(changes, { durable: false })
+    return changes.length / 2
+  }
+
+  async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
+    this.#sequence += 1
+    const sequence = this.#sequence
+    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes)], { durable: true })
+    this.#unkept.set(statement.id, { sequence, statement })
+  }
+}
+
+const encodeActive = (bundle: Bundle, attempts: number, startedAt: Millis | null): Uint8Array => encodeCbor({ bundle, attempts, startedAt })
+
+const decodeActive = (key: string, bytes: Uint8Array): v.InferOutput<typeof activeSchema> => {
+  const decoded = decodeCbor(bytes)
+  const record = decoded.ok ? checkShape(activeSchema, decoded.value) : decoded
+  if (!record.ok) throw unreadable(key, record.detail)
+  return record.value
+}
+
+const unreadable = (key: string, detail: string): WritError =>
+  new WritError('journal-unreadable', `the executor's journal holds a record that this release cannot read (${key}: ${detail}); start the release that wrote it`, { details: { key } })

@@ -1,0 +1,133 @@
+/**
+ * The executor process of a node: `node executor.js HOME`. Composition root; starts the agent and ends with it. Imports
+ * nothing that opens a socket: its only channel is the pipe to the agent.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describeError, isWritError, WritError } from '../base/errors.ts'
+import { LevelStore } from '../base/level-store.ts'
+import { limits } from '../base/limits.ts'
+import { systemClock, systemTimers } from '../base/system-clock.ts'
+import { createSystemLog } from '../base/system-log.ts'
+import { systemRandom } from '../base/system-random.ts'
+import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import type { Log } from '../base/log.ts'
+import type { NodeConfig } from '../trust/home-config.ts'
+import { AgentProcess, type AgentCommand } from './child-agent.ts'
+import { ChildRunner } from './child-runner.ts'
+import { createCommandFormat } from './command-format.ts'
+import { ExecutorDriver } from './driver.ts'
+import type { BaseEnvironment } from './environment.ts'
+import { FileCache } from './file-cache.ts'
+import { fileExecutables } from './file-executables.ts'
+import { FileOutputs } from './file-output.ts'
+import { Journal } from './journal.ts'
+import { createScriptFormat } from './script-format.ts'
+import { Verifier } from './verification.ts'
+
+/** Errors: `home-in-use`, and those of `LevelStore.open`. */
+const openStore = async (home: Home): Promise<LevelStore> => {
+  try {
+    return await LevelStore.open(home.paths.journal)
+  } catch (error) {
+    if (!isWritError(error, 'store-locked')) throw error
+    throw new WritError('home-in-use', `a node runs in ${home.paths.home} already; stop it first`, { details: { home: home.paths.home }, cause: error })
+  }
+}
+
+const baseEnvironment = (): BaseEnvironment => ({
+  path: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  home: process.env['HOME'] ?? '/',
+  lang: process.env['LANG'] ?? 'C.UTF-8'
+})
+
+/** Beside this file in a release; in the source tree it is the node's entry. */
+const findAgent = (home: string): AgentCommand => {
+  const bundled = fileURLToPath(new URL('./agent.js', import.meta.url))
+  const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('../node/main.ts', import.meta.url))
+  return { file: process.execPath, args: [...process.execArgv, entry, home] }
+}
+
+const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
+  const chain = loadCharters(home, 'executor')
+  const signer = loadSigner(home.paths.executorKey)
+  const { body } = loadCredential(home, 'executor', chain).credential
+  if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
+  const formats = new Map([createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)].map((format) => [format.name, format]))
+  const journal = await Journal.open(store)
+  const wanted = journal.unkept().flatMap(({ body: { stdout, stderr } }) => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : [])))
+  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), wanted)
+  return new ExecutorDriver(
+    {
+      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal,
+      verifier: new Verifier(chain, body, new Set(formats.keys())),
+      cache: await FileCache.open(home.paths.cache),
+      runner: new ChildRunner(systemTimers, outputs),
+      executables: fileExecutables,
+      baseEnvironment: baseEnvironment(),
+      saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
+      clock: systemClock,
+      timers: systemTimers
+    },
+    {
+      concurrentJobs: home.config.concurrentJobs,
+      stopGraceMs: home.config.stopGraceMs,
+      pendingJobsMax: limits.executor.pendingJobsMax,
+      cacheBytesMax: limits.executor.cacheBytesMax,
+      attemptsMax: limits.executor.attemptsMax,
+      killGraceMs: limits.executor.killGraceMs,
+      clockToleranceMs: limits.trust.clockToleranceMs
+    }
+  )
+}
+
+const run = async (directory: string): Promise<void> => {
+  const home = openNodeHome(directory)
+  const log = createSystemLog('executor', home.config.logLevel)
+  const stopSignal = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => undefined) // waited for below; it may come before
+  const store = await openStore(home)
+  const driver = await createDriver(home, store, log, failure.reject)
+  await driver.start()
+  const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory), {
+    attached: (channel) => driver.attach(channel),
+    message: (message) => driver.receive(message),
+    detached: () => driver.detach()
+  })
+  agent.start()
+  try {
+    await Promise.race([stopSignal.promise, failure.promise])
+    log.info('the node is stopping')
+    await Promise.race([driver.stop(), failure.promise])
+    await settle(driver.allKept())
+  } finally {
+    await agent.stop()
+    await store.close()
+  }
+}
+
+/** Waits for the agent to keep the last statements, but not for ever. */
+const settle = async (kept: Promise<void>): Promise<void> => {
+  const late = Promise.withResolvers<void>()
+  const cancel = systemTimers.after(limits.executor.agentStopMs, late.resolve)
+  await Promise.race([kept, late.promise])
+  cancel()
+}
+
+/** Errors go to standard error as one line; the exit code is 1. */
+const main = async (): Promise<number> => {
+  const [directory] = process.argv.slice(2)
+  try {
+    if (directory === undefined) throw new WritError('bad-usage', 'the executor needs the directory of a home: executor HOME')
+    await run(directory)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${isWritError(error) ? `${error.code}: ` : ''}${describeError(error)}\n`)
+    return 1
+  }
+}
+
+process.exit(await main())

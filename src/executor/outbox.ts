@@ -1,0 +1,68 @@
+/**
+ * What is said to one agent process, in order and as fast as it reads. The outputs that a statement names go before
+ * it, read from disk only when their turn comes. Never throws; ends with its channel.
+ */
+import { describeError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Channel } from './child-channel.ts'
+import type { FileOutputs } from './file-output.ts'
+import type { ToAgent } from './ipc.ts'
+import type { Statement } from './journal.ts'
+
+type Item = { readonly kind: 'message'; readonly message: ToAgent } | { readonly kind: 'statement'; readonly statement: Statement }
+
+export class Outbox {
+  readonly #channel: Channel<ToAgent>
+  readonly #outputs: FileOutputs
+  readonly #log: Log
+  #items: Item[] = []
+  #isSending = false
+
+  constructor(channel: Channel<ToAgent>, outputs: FileOutputs, log: Log) {
+    this.#channel = channel
+    this.#outputs = outputs
+    this.#log = log
+  }
+
+  push(message: ToAgent): void {
+    this.#add({ kind: 'message', message })
+  }
+
+  pushStatement(statement: Statement): void {
+    this.#add({ kind: 'statement', statement })
+  }
+
+  /** An answer that the agent may ask for again: dropped when it does not read. */
+  pushHint(message: ToAgent): void {
+    if (this.#items.length < limits.executor.outboxMax) this.push(message)
+  }
+
+  #add(item: Item): void {
+    this.#items.push(item)
+    if (!this.#isSending) void this.#sendAll()
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true
+    try {
+      while (this.#items.length > 0) {
+        const items = this.#items
+        this.#items = []
+        for (const item of items) await (item.kind === 'message' ? this.#channel.send(item.message) : this.#sendStatement(item.statement))
+      }
+    } catch (error) {
+      this.#log.error('a kept output could not be read', { detail: describeError(error) })
+      this.#channel.close() // the next agent is told again
+    }
+    this.#isSending = false
+  }
+
+  async #sendStatement({ body, bytes }: Statement): Promise<void> {
+    for (const output of [body.stdout, body.stderr]) {
+      if (output === null || output.cid === null) continue
+      for await (const chunk of this.#outputs.chunks(output.cid)) await this.#channel.send({ kind: 'output-chunk', cid: output.cid, ...chunk })
+    }
+    await this.#channel.send({ kind: 'statement', statement: bytes })
+  }
+}

@@ -1,0 +1,39 @@
+/** What came of a run, judged against what the order expects. Pure. */
+import type { Expected } from '../record/indication.ts'
+import type { ExecutorState, Output } from '../record/statement.ts'
+
+/** How a run ended, as the runner saw it. */
+export interface RunReport {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** Why no process came to be, or null. */
+  readonly spawnError: string | null
+  readonly stdout: Output | null
+  readonly stderr: Output | null
+  /** Whether stdout matches the expected pattern; `matched` where none is expected. */
+  readonly pattern: 'matched' | 'unmatched' | 'too-slow'
+}
+
+/** Why the machine ended a run before its time. */
+export type Ending = 'timed-out' | 'cancelled' | 'interrupted'
+
+export interface Outcome {
+  readonly state: ExecutorState
+  readonly code: string | null
+  readonly detail: string | null
+}
+
+const failed = (code: string, detail: string): Outcome => ({ state: 'failed', code, detail })
+
+/** Codes: `timed-out`, `stopped`, `spawn-failed`, `killed`, `unexpected-exit`, `unexpected-output`, `pattern-too-slow`. */
+export const judgeRun = (report: RunReport, ending: Ending | null, expected: Expected, timeoutMs: number): Outcome => {
+  if (ending === 'cancelled') return { state: 'cancelled', code: null, detail: 'the running process was killed' }
+  if (ending === 'interrupted') return { state: 'interrupted', code: 'stopped', detail: 'the node was stopped while the order ran' }
+  if (ending === 'timed-out') return failed('timed-out', `the process was killed after ${timeoutMs} ms`)
+  if (report.spawnError !== null) return failed('spawn-failed', report.spawnError)
+  if (report.signal !== null) return failed('killed', `the process was ended by ${report.signal}`)
+  if (report.exitCode !== expected.exitCode) return failed('unexpected-exit', `exit code ${report.exitCode ?? 'unknown'}, expected ${expected.exitCode}`)
+  if (report.pattern === 'too-slow') return failed('pattern-too-slow', 'the expected output pattern took too long to match')
+  if (report.pattern === 'unmatched') return failed('unexpected-output', `the output does not match ${expected.output ?? ''}`)
+  return { state: 'succeeded', code: null, detail: null }
+}

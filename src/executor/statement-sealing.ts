@@ -1,0 +1,32 @@
+/** From what the machine wants said to what the executor signs. Pure but for the signature. */
+import { sealRecord } from '../record/record.ts'
+import { statementKind } from '../record/statement.ts'
+import type { MeshId } from '../base/brand.ts'
+import type { Signer } from '../record/keys.ts'
+import type { StatementDraft } from './job-events.ts'
+import type { Statement } from './journal.ts'
+
+const detailLengthMax = 1024
+
+export const sealStatement = (signer: Signer, mesh: MeshId, draft: StatementDraft): Statement => {
+  const { indication, state, at, startedAt, code, detail, report } = draft
+  return sealRecord(
+    statementKind,
+    {
+      mesh,
+      executor: signer.key,
+      indication,
+      state,
+      at,
+      startedAt,
+      exitCode: report?.exitCode ?? null,
+      signal: report?.signal ?? null,
+      code,
+      // A cut through a surrogate pair leaves half a character, which has no UTF-8 form.
+      detail: detail === null ? null : detail.slice(0, detailLengthMax).toWellFormed(),
+      stdout: report?.stdout ?? null,
+      stderr: report?.stderr ?? null
+    },
+    [signer]
+  )
+}

@@ -1,0 +1,107 @@
+/**
+ * An admin's contact with the mesh: whichever endpoints answer, asked one after the other where one is enough, and all
+ * where an order is to be held by more than one.
+ */
+import { decodeShape } from '../base/schema.ts'
+import { describeError, isWritError, WritError } from '../base/errors.ts'
+import { encodeCbor } from '../base/codec.ts'
+import { limits } from '../base/limits.ts'
+import { queryPageSchema, queryProtocol, type QueryPage, type QueryRequest } from './protocol/query.ts'
+import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitRequest } from './protocol/submit.ts'
+import type { Clock } from '../base/clock.ts'
+import type { EndpointAddress } from '../trust/home-config.ts'
+import type { KeyId } from '../base/brand.ts'
+import type { Network } from './network.ts'
+
+export interface AdminSessionDeps {
+  readonly network: Network
+  readonly clock: Clock
+  /** Endpoints as now known. */
+  readonly endpoints: () => readonly EndpointAddress[]
+}
+
+/** The peer went away, or was never there: another endpoint may do. */
+const lost: ReadonlySet<string> = new Set(['unreachable', 'not-connected', 'connection-lost', 'request-timeout', 'protocol-unsupported'])
+
+export class AdminSession {
+  readonly #deps: AdminSessionDeps
+  readonly #dials = new Map<KeyId, Promise<void>>()
+
+  constructor(deps: AdminSessionDeps) {
+    this.#deps = deps
+  }
+
+  /** Connected endpoints, at least one. Errors: `no-endpoint-reachable`, `no-endpoint-known`, and a refusal that every endpoint gave. */
+  async contact(): Promise<readonly KeyId[]> {
+    const startedAt = this.#deps.clock.now()
+    const endpoints = this.#deps.endpoints()
+    if (endpoints.length === 0) throw new WritError('no-endpoint-known', 'the mesh has no endpoint yet; make the first one with: writ join --admin ADMIN --home DIR')
+    const dials = endpoints.map((endpoint) => this.#dial(endpoint))
+    const connected = this.connected()
+    if (connected.length > 0) return connected
+    try {
+      await Promise.any(dials)
+    } catch (error) {
+      throw explainSilence(endpoints, this.#deps.clock.now() - startedAt, error)
+    }
+    return this.connected()
+  }
+
+  /** Waits until every dial under way has ended, or `timeoutMs`. */
+  async settle(signal: AbortSignal): Promise<readonly KeyId[]> {
+    const dials = Promise.allSettled(this.#deps.endpoints().map((endpoint) => this.#dial(endpoint)))
+    await Promise.race([dials, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+    return this.connected()
+  }
+
+  connected(): readonly KeyId[] {
+    return this.#deps.network.peers().filter(({ admission }) => admission.isEndpoint).map(({ admission }) => admission.peer)
+  }
+
+  /** Pages of one answer, from the first endpoint that gives any. Errors: those of `contact`, the endpoint's refusal. */
+  async *ask(request: QueryRequest, signal?: AbortSignal): AsyncIterable<QueryPage> {
+    const tried = new Set<KeyId>()
+    for (;;) {
+      const endpoint = (await this.contact()).find((key) => !tried.has(key))
+      if (endpoint === undefined) throw new WritError('no-endpoint-reachable', `${tried.size} endpoint(s) were reached and went silent; try again`)
+      tried.add(endpoint)
+      let begun = false
+      try {
+        for await (const message of this.#deps.network.follow(endpoint, queryProtocol, encodeCbor(request), signal === undefined ? {} : { signal })) {
+          const page = decodeShape(queryPageSchema, message, limits.network.messageBytesMax)
+          if (!page.ok) throw new WritError('bad-answer', `the endpoint gave an answer that cannot be read: ${page.detail}`)
+          begun = true
+          yield page.value
+        }
+        return
+      } catch (error) {
+        if (begun || !isWritError(error) || !lost.has(error.code)) throw error
+      }
+    }
+  }
+
+  /** Errors: those of `Network.request`, the endpoint's refusal, `bad-answer`. */
+  async submit(endpoint: KeyId, request: SubmitRequest, signal?: AbortSignal): Promise<SubmitAnswer> {
+    const options = { timeoutMs: request.kind === 'entries' ? limits.submit.timeoutMs : limits.network.requestTimeoutMs, ...(signal === undefined ? {} : { signal }) }
+    const answer = decodeShape(submitAnswerSchema, await this.#deps.network.request(endpoint, submitProtocol, encodeCbor(request), options), limits.network.messageBytesMax)
+    if (!answer.ok) throw new WritError('bad-answer', `the endpoint gave an answer that cannot be read: ${answer.detail}`)
+    return answer.value
+  }
+
+  #dial(endpoint: EndpointAddress): Promise<void> {
+    const under = this.#dials.get(endpoint.key)
+    if (under !== undefined) return under
+    const dial = this.#deps.network.connect(endpoint.key, endpoint.addresses).finally(() => this.#dials.delete(endpoint.key))
+    dial.catch(() => undefined) // whoever waits for it hears of it
+    this.#dials.set(endpoint.key, dial)
+    return dial
+  }
+}
+
+const explainSilence = (endpoints: readonly EndpointAddress[], tookMs: number, error: unknown): WritError => {
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error]
+  const refusal = causes.find((cause): cause is WritError => isWritError(cause) && !lost.has(cause.code))
+  if (refusal !== undefined && causes.every((cause) => isWritError(cause) && !lost.has(cause.code))) return refusal
+  const addresses = endpoints.flatMap(({ name, addresses }) => addresses.map((address) => `${name} at ${address}`))
+  return new WritError('no-endpoint-reachable', `no endpoint answered within ${(tookMs / 1000).toFixed(1)} s; tried ${addresses.join(', ')}: ${describeError(causes[0])}`, { details: { addresses, tookMs }, cause: error })
+}

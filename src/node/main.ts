@@ -1,0 +1,102 @@
+/**
+ * The agent process of a node: `node agent.js HOME`, spawned by the executor with a pipe on file descriptor 3.
+ * Composition root: everything that touches the outside is made here and handed on.
+ */
+import { setMaxListeners } from 'node:events'
+import { describeError, isWritError, WritError } from '../base/errors.ts'
+import { LevelStore } from '../base/level-store.ts'
+import { release } from '../base/release.ts'
+import { systemClock, systemTimers } from '../base/system-clock.ts'
+import { createSystemLog } from '../base/system-log.ts'
+import { systemRandom } from '../base/system-random.ts'
+import { accept } from '../base/result.ts'
+import { FileOutputs } from '../content/file-outputs.ts'
+import { signerFromSeed } from '../record/keys.ts'
+import { loadCharters, loadCredential, loadSecret, openNodeHome, saveCharters } from '../trust/file-home.ts'
+import { openExecutorLink } from './child-link.ts'
+import { Charters } from './charters.ts'
+import { StatusFile, type LiveStatus } from './file-status.ts'
+import { createHeliaHost } from './helia-host.ts'
+import { Libp2pNetwork } from './libp2p-network.ts'
+import { createNode, type Node } from './node.ts'
+import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
+import type { Network } from './network.ts'
+
+/** Formats that the executor of this release has plug-ins for. */
+const formats: ReadonlySet<string> = new Set(['command', 'script'])
+
+const run = async (directory: string): Promise<void> => {
+  const home = openNodeHome(directory)
+  const { config, paths } = home
+  const log = createSystemLog('agent', config.logLevel)
+  const stop = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve())
+  const executor = openExecutorLink(log, (reason) => {
+    log.error('the pipe to the executor has ended', { reason })
+    process.exit(1)
+  })
+  const seed = loadSecret(paths.peerKey)
+  const charters = new Charters(loadCharters(home, 'agent'), (chain) => saveCharters(paths, 'agent', chain))
+  const membership = loadCredential(home, 'agent', charters.chain)
+  const store = await LevelStore.open(paths.agentState)
+  const { mesh } = charters.chain
+  const network = new Libp2pNetwork(
+    {
+      log,
+      hello: {
+        mesh, clock: systemClock, log,
+        identity: () => ({ kind: 'node', credential: membership.credential.bytes }),
+        door: () => (membership.credential.body.role === 'endpoint' ? 'endpoint' : 'agent'),
+        chain: () => charters.chain,
+        learnCharters: (bytes) => charters.learn(bytes),
+        mayEnter: () => accept(null)
+      }
+    },
+    { seed, listen: config.listen, gossipTopics: config.gossip ? [indicationsTopic(mesh), receiptsTopic(mesh)] : null }
+  )
+  const outputs = await FileOutputs.open(paths.outputs)
+  const host = await createHeliaHost(network, { blocks: paths.blocks, log })
+  const node = await createNode(
+    { network, store, content: host.content, outputs, executor, charters, signer: signerFromSeed(seed), membership, clock: systemClock, timers: systemTimers, random: systemRandom, log },
+    { ...config, formats }
+  )
+  await host.start()
+  await node.start()
+  const status = new StatusFile(paths.status, { timers: systemTimers, log, read: () => readStatus(network, node) })
+  status.start()
+  log.info('joined', { mesh, name: config.name, role: config.role, addresses: network.addresses() })
+  await stop.promise
+  node.stop()
+  status.stop()
+  await host.stop()
+  await store.close()
+}
+
+const readStatus = (network: Network, node: Node): LiveStatus => ({
+  at: systemClock.now(),
+  pid: process.ppid,
+  release,
+  addresses: network.addresses(),
+  peers: network.peers().map(({ admission, address }) => ({
+    name: admission.membership?.credential.body.name ?? admission.kind,
+    kind: admission.kind !== 'node' ? admission.kind : admission.isEndpoint ? 'endpoint' : 'agent',
+    address
+  })),
+  ...node.vitals()
+})
+
+const main = async (): Promise<number> => {
+  // libp2p hands one abort signal to many streams; the warning about that would reach the operator's log.
+  setMaxListeners(Number.POSITIVE_INFINITY)
+  const [directory] = process.argv.slice(2)
+  try {
+    if (directory === undefined) throw new WritError('bad-usage', 'the agent needs the directory of a home: agent HOME')
+    await run(directory)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${isWritError(error) ? `${error.code}: ` : ''}${describeError(error)}\n`)
+    return 1
+  }
+}
+
+process.exit(await main())

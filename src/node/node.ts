@@ -1,0 +1,236 @@
+/**
+ * A node: an agent, and an endpoint too where its credential says so. Assembles the roles over whatever network, store,
+ * content and executor it is given; production and simulations give their own.
+ */
+import { decodeShape } from '../base/schema.ts'
+import { describeError, WritError } from '../base/errors.ts'
+import { encodeCbor } from '../base/codec.ts'
+import { limits } from '../base/limits.ts'
+import { release } from '../base/release.ts'
+import { presenceKind } from '../record/presence.ts'
+import { sealRecord } from '../record/record.ts'
+import { OwnLog } from '../queue/own-log.ts'
+import { Queue } from '../queue/queue.ts'
+import { Agent } from './agent.ts'
+import { AddressBook } from './address-book.ts'
+import { Contacts } from './contacts.ts'
+import { Endpoint } from './endpoint.ts'
+import { answerOutput } from './endpoint-output.ts'
+import { Gossip } from './gossip.ts'
+import { outputProtocol } from './protocol/output.ts'
+import { OutputShelf, type OutputStore } from './output-shelf.ts'
+import { PullLoop } from './pull-loop.ts'
+import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
+import type { Charters } from './charters.ts'
+import type { Clock, Timers } from '../base/clock.ts'
+import type { Content } from '../content/content.ts'
+import type { EndpointAddress } from '../trust/home-config.ts'
+import type { EntryBody } from '../record/entry.ts'
+import type { ExecutorLink } from './executor-link.ts'
+import type { Incarnation, KeyId, Millis } from '../base/brand.ts'
+import type { KeyValueStore } from '../base/key-value-store.ts'
+import type { Log } from '../base/log.ts'
+import type { Membership } from '../trust/admission.ts'
+import type { Network } from './network.ts'
+import type { Random } from '../base/random.ts'
+import type { Signer } from '../record/keys.ts'
+import type { Verified } from '../record/record.ts'
+
+export interface NodeDeps {
+  readonly network: Network
+  readonly store: KeyValueStore
+  readonly content: Content
+  readonly outputs: OutputStore
+  readonly executor: ExecutorLink
+  readonly charters: Charters
+  readonly signer: Signer
+  readonly membership: Membership
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface NodeOptions {
+  /** Endpoints to begin with; more are learned. */
+  readonly endpoints: readonly EndpointAddress[]
+  readonly gossip: boolean
+  readonly pullIntervalMs: Millis
+  readonly syncIntervalMs: Millis
+  readonly retention: { readonly mode: 'label' | 'remove'; readonly ageMs: Millis }
+  readonly formats: ReadonlySet<string>
+}
+
+export interface NodeVitals {
+  readonly queueLength: number
+  readonly unacknowledged: number
+  readonly lastContactAt: Millis | null
+}
+
+export class Node {
+  readonly #deps: NodeDeps
+  readonly #ownLog: OwnLog
+  readonly #book: AddressBook
+  readonly #agent: Agent
+  readonly #endpoint: Endpoint | undefined
+  readonly #queue: Queue | undefined
+  readonly #gossip: Gossip | null
+  readonly #shelf: OutputShelf
+  readonly #pulls: PullLoop
+  readonly #contacts: Contacts
+  #stopListening: (() => void) | undefined
+  /** Endpoints that said they lack entries of the own log: what gossip brought is not sent twice. */
+  readonly #lacking = new Set<KeyId>()
+  #lastContactAt: Millis | null = null
+
+  private constructor(deps: NodeDeps, options: NodeOptions, parts: { ownLog: OwnLog; book: AddressBook; queue: Queue | undefined }) {
+    this.#deps = deps
+    this.#ownLog = parts.ownLog
+    this.#book = parts.book
+    this.#queue = parts.queue
+    this.#gossip = options.gossip ? new Gossip(deps) : null
+    this.#shelf = new OutputShelf(deps)
+    this.#agent = new Agent(
+      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(0) },
+      { self: deps.membership.credential.body, formats: options.formats }
+    )
+    this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer, payloads: () => this.#agent.payloads() }, options)
+    this.#pulls = new PullLoop({ ...deps, pull: (endpoint) => this.#pull(endpoint) }, { intervalMs: options.pullIntervalMs })
+    const wanted = parts.queue === undefined ? limits.network.endpointsPerAgent : limits.network.endpointsMax
+    this.#contacts = new Contacts(deps, { self: deps.signer.key, wanted: { endpoint: wanted, neighbour: parts.queue === undefined ? limits.network.neighboursMax : 0 } })
+  }
+
+  /** Opens what the node has on disk, and registers its protocols; before the network starts. */
+  static async open(deps: NodeDeps, options: NodeOptions): Promise<Node> {
+    const { body, bytes } = deps.membership.credential
+    const ownLog = await OwnLog.open({ ...deps, mesh: body.mesh, first: { kind: 'credential', credential: bytes } })
+    const book = await AddressBook.open(deps.store, options.endpoints)
+    const queue = body.role === 'endpoint' ? await Queue.open({ ...deps, chain: () => deps.charters.chain }, { retention: options.retention }) : undefined
+    const node = new Node(deps, options, { ownLog, book, queue })
+    node.#listen()
+    return node
+  }
+
+  /** Once the network listens. */
+  async start(): Promise<void> {
+    const { network, charters } = this.#deps
+    this.#agent.start()
+    if (this.#endpoint !== undefined && this.#queue !== undefined) {
+      await this.#queue.merge(await this.#ownLog.unacknowledgedFor(network.self, Number.POSITIVE_INFINITY), network.self, { durable: true })
+      this.#queue.onChange((report) => {
+        if (report.indications.length > 0 || report.controls.length > 0) this.#pulls.demand(network.self, 0)
+      })
+      this.#endpoint.start()
+      this.#pulls.open(network.self)
+    }
+    this.#stopListening = network.onPeer(({ kind, admission }) => {
+      if (kind === 'connected') this.#meet(admission.peer, admission.isEndpoint)
+      else this.#lose(admission.peer)
+    })
+    for (const { admission } of network.peers()) this.#meet(admission.peer, admission.isEndpoint)
+    charters.onChange(() => this.#pulls.demandAll(0))
+    this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
+  }
+
+  stop(): void {
+    this.#stopListening?.()
+    this.#contacts.stop()
+    this.#pulls.closeAll()
+    this.#endpoint?.stop()
+    this.#agent.stop()
+  }
+
+  vitals(): NodeVitals {
+    return {
+      queueLength: this.#agent.have().length,
+      unacknowledged: this.#ownLog.unacknowledgedCount(Math.min(2, this.#deps.charters.chain.current.endpoints.length)),
+      lastContactAt: this.#lastContactAt
+    }
+  }
+
+  #listen(): void {
+    const { network, outputs } = this.#deps
+    if (this.#endpoint === undefined) {
+      network.handle(outputProtocol, ({ isEndpoint }) => isEndpoint, (from, message) => answerOutput({ outputs, network, holders: () => [] }, from, message))
+    } else {
+      this.#endpoint.listen()
+    }
+    this.#gossip?.hearIndications((heard, from) => {
+      const { what, announcement } = heard
+      // An endpoint's own agent hears of it from the queue, once that holds it.
+      if (this.#endpoint !== undefined) this.#inBackground('what was heard could not be kept', this.#endpoint.take(heard, from))
+      else if (what.kind === 'control') this.#agent.control(what.control)
+      else this.#agent.offer({ indication: what.indication.bytes, controls: [], payload: announcement.payload }, what.indication)
+    })
+  }
+
+  #meet(peer: KeyId, isEndpoint: boolean): void {
+    this.#contacts.handle({ kind: 'connected', peer })
+    if (isEndpoint) this.#pulls.open(peer)
+  }
+
+  #lose(peer: KeyId): void {
+    this.#contacts.handle({ kind: 'disconnected', peer })
+    if (peer !== this.#deps.network.self) this.#pulls.close(peer)
+  }
+
+  /** Told of each entry of the own log once it is on disk. */
+  #report(entry: Verified<EntryBody>): void {
+    if (this.#queue !== undefined) this.#inBackground('an own entry could not be merged', this.#queue.merge([entry.bytes], this.#deps.network.self, { durable: false }))
+    this.#gossip?.report(entry.bytes)
+    this.#pulls.demandAll(this.#gossip === null ? 0 : limits.pull.settleMs)
+  }
+
+  async #pull(endpoint: KeyId): Promise<boolean> {
+    const { network, clock, charters, signer, membership } = this.#deps
+    const { incarnation, head } = this.#ownLog.head()
+    const request: PullRequest = {
+      charterVersion: charters.chain.current.version,
+      presence: sealRecord(presenceKind, { mesh: membership.credential.body.mesh, node: signer.key, at: clock.now(), release, addresses: network.addresses().slice(0, 16) }, [signer]).bytes,
+      entries: this.#lacking.has(endpoint) ? await this.#ownLog.unacknowledgedFor(endpoint, limits.pull.entriesBytesMax) : [],
+      have: this.#agent.have()
+    }
+    const message = encodeCbor(request)
+    const bytes = endpoint === network.self && this.#endpoint !== undefined ? await this.#endpoint.pull(endpoint, message) : await network.request(endpoint, pullProtocol, message)
+    const answer = decodeShape(pullAnswerSchema, bytes, limits.network.messageBytesMax)
+    if (!answer.ok) throw new WritError('bad-answer', `endpoint ${endpoint} gave an answer that cannot be read: ${answer.detail}`)
+    this.#lastContactAt = clock.now()
+    const learned = charters.learn(answer.value.charters)
+    if (!learned.ok) this.#deps.log.warn('an endpoint sent charters that are refused', { endpoint, code: learned.code, detail: learned.detail })
+    return this.#take(endpoint, answer.value, { incarnation, sequence: head.sequence })
+  }
+
+  async #take(endpoint: KeyId, answer: PullAnswer, asked: { readonly incarnation: Incarnation; readonly sequence: number }): Promise<boolean> {
+    for (const { incarnation, sequence } of answer.acknowledged) {
+      if ((await this.#ownLog.acknowledge(endpoint, incarnation, sequence)) === 'ahead') {
+        this.#deps.log.warn('an endpoint knows more of the own log than is here: a backup was restored; a new life of the log begins', { endpoint })
+        await this.#ownLog.startIncarnation()
+      }
+    }
+    this.#agent.releaseLog()
+    const isLacking = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation) < asked.sequence
+    if (isLacking) this.#lacking.add(endpoint)
+    else this.#lacking.delete(endpoint)
+    if (await this.#book.learn(answer.endpoints)) this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
+    this.#contacts.handle({ kind: 'known', of: 'neighbour', contacts: answer.neighbours })
+    this.#inBackground('outputs could not be handed in; they are tried again', this.#shelf.pay(endpoint))
+    this.#agent.tick()
+    if (answer.work.kind === 'nothing') return isLacking
+    for (const control of answer.work.controls) this.#agent.control(control)
+    for (const bundle of answer.work.bundles) this.#agent.offer(bundle)
+    return isLacking || answer.work.more
+  }
+
+  /** Endpoints first: they hold the payload of every order they know. */
+  #providers(): KeyId[] {
+    const peers = this.#deps.network.peers().filter(({ admission }) => admission.kind === 'node')
+    return [...peers.filter(({ admission }) => admission.isEndpoint), ...peers.filter(({ admission }) => !admission.isEndpoint)].map(({ admission }) => admission.peer)
+  }
+
+  #inBackground(what: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#deps.log.error(what, { error: describeError(error) }))
+  }
+}
+
+/** A node over the parts it is given, with its protocols registered; `start` it once the network listens. */
+export const createNode = (deps: NodeDeps, options: NodeOptions): Promise<Node> => Node.open(deps, options)

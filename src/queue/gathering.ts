@@ -1,0 +1,69 @@
+/**
+ * What the entries of planned logs say, as facts to be folded: orders and controls of admins, receipts of nodes.
+ */
+import { factOfAgent, factOfExecutor, type Told } from './fold.ts'
+import type { CredentialBody } from '../record/credential.ts'
+import type { Verified } from '../record/record.ts'
+import type { Indication } from '../trust/order.ts'
+import type { OpenedEntry, Rejection } from './intake.ts'
+import type { LogName } from './log.ts'
+import type { LogPlan, LogState, Placed } from './log-plan.ts'
+import type { Control } from './order-table.ts'
+
+export interface LogWork {
+  readonly name: LogName
+  readonly before: LogState | undefined
+  readonly plan: LogPlan
+}
+
+export interface Gathered {
+  readonly indications: Indication[]
+  readonly controls: Control[]
+  readonly facts: Told[]
+  readonly rejections: Rejection[]
+}
+
+export const noFacts = (): Gathered => ({ indications: [], controls: [], facts: [], rejections: [] })
+
+/** A credential proves itself, wherever it stands. */
+export const gatherCredentials = (opened: readonly OpenedEntry[]): Verified<CredentialBody>[] =>
+  opened.flatMap(({ content }) => (content.kind === 'credential' && content.membership.ok ? [content.membership.value.credential] : []))
+
+/** All else counts by the log that it stands in, up to where that is frozen. */
+export const gatherFacts = (work: readonly LogWork[]): Gathered => {
+  const gathered = noFacts()
+  for (const { plan } of work) {
+    for (const placed of plan.accepted) {
+      gathered.rejections.push(...placed.opened.problems)
+      if (placed.opened.record.body.sequence <= (plan.state?.head.sequence ?? 0)) gatherEntry(placed, plan.state?.kind ?? 'node', gathered)
+    }
+  }
+  return gathered
+}
+
+/** Orders and controls count in an admin's log alone, receipts in a node's. */
+export const gatherEntry = ({ opened, executor }: Placed, kind: LogState['kind'], gathered: Gathered): void => {
+  const { record, content } = opened
+  const pass = (code: string, detail: string) => gathered.rejections.push({ code, detail, author: record.body.author, entry: record.id })
+  if (content.kind === 'credential' && !content.membership.ok) pass(content.membership.code, content.membership.detail)
+  if (content.kind === 'indication' || content.kind === 'control') {
+    if (kind !== 'admin') pass('not-an-admin', `a node's log holds an admin's ${content.kind}`)
+    else if (content.kind === 'indication') gathered.indications.push(content.indication)
+    else gathered.controls.push(content.control)
+  }
+  if (content.kind !== 'receipts') return
+  if (kind !== 'node') {
+    pass('not-a-node', "an admin's log holds a node's receipts")
+    return
+  }
+  for (const receipt of content.receipts) {
+    const agent = record.body.author
+    if (receipt.kind === 'agent') {
+      gathered.facts.push({ agent, indication: receipt.receipt.indication, fact: factOfAgent(receipt.receipt, record.id) })
+    } else if (receipt.statement.body.executor === executor) {
+      gathered.facts.push({ agent, indication: receipt.statement.body.indication, fact: factOfExecutor(receipt.statement.body, record.id) })
+    } else {
+      pass('wrong-executor', "the statement is not signed by the executor of the node's credential")
+    }
+  }
+}

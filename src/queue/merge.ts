@@ -1,0 +1,176 @@
+/**
+ * Entries from anywhere into the queues. What can be judged by itself (shape, signatures) is judged at once and on all
+ * cores; what depends on what is held is decided one merge after another, in the order of their calls, and written in
+ * one batch. Nothing in memory changes before that batch is written.
+ */
+import { isEqualBytes } from '../base/bytes.ts'
+import { limits } from '../base/limits.ts'
+import type { Result } from '../base/result.ts'
+import { entryKind, type EntryBody } from '../record/entry.ts'
+import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
+import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
+import { gatherCredentials, gatherFacts, type LogWork } from './gathering.ts'
+import { decodeEntry, openEntry, type OpenedEntry, type Rejection } from './intake.ts'
+import { emptyHead, type Link, type LogName } from './log.ts'
+import { planLog, planReads } from './log-plan.ts'
+import { logIdOf, type LogTable } from './log-table.ts'
+import { sortEntries, type PendingEntries } from './pending-entries.ts'
+import { planWithdrawal } from './withdrawal.ts'
+import { Stage } from './queue-store.ts'
+import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
+import type { KeyValueStore } from '../base/key-value-store.ts'
+import type { Indication } from '../trust/order.ts'
+import type { NodeTable } from './node-table.ts'
+import type { Control, OrderTable } from './order-table.ts'
+
+/** How far a log that a merge touched is now held: all up to `sequence` is acknowledged. */
+export interface LogReport extends LogName {
+  readonly sequence: number
+  readonly frozenAt: number | null
+}
+
+export interface MergeReport {
+  /** Who gave the entries, as the caller named it. */
+  readonly source: string
+  /** New entries, by log, with their bytes. */
+  readonly accepted: readonly Verified<EntryBody>[]
+  readonly duplicates: number
+  readonly changed: readonly { readonly agent: KeyId; readonly indication: IndicationId }[]
+  readonly indications: readonly Indication[]
+  readonly controls: readonly Control[]
+  readonly logs: readonly LogReport[]
+  /** Entries that others wait for: to be asked for again. */
+  readonly gaps: readonly { readonly author: KeyId; readonly incarnation: Incarnation; readonly from: number }[]
+  readonly rejections: readonly Rejection[]
+}
+
+export interface MergeDeps {
+  readonly store: KeyValueStore
+  readonly logs: LogTable
+  readonly nodes: NodeTable
+  readonly orders: OrderTable
+  readonly pending: PendingEntries
+}
+
+export interface Prepared {
+  readonly opened: readonly OpenedEntry[]
+  /** Logs of entries that are held already, byte for byte. */
+  readonly repeated: readonly LogName[]
+  readonly rejections: readonly Rejection[]
+}
+
+/** Decodes and verifies; what is held already costs no verification. */
+export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries: readonly Uint8Array[]): Promise<Prepared> => {
+  const rejections: Rejection[] = []
+  const repeated: LogName[] = []
+  const opening: Promise<Result<OpenedEntry>>[] = []
+  const unread: Sealed<EntryBody>[] = []
+  for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
+    const decoded: Sealed<EntryBody>[] = []
+    for (const bytes of entries.slice(start, start + limits.queue.verifyChunk)) {
+      const entry = decodeEntry(chain.mesh, bytes)
+      if (entry.ok) decoded.push(entry.value)
+      else rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
+    }
+    const fresh = await withoutRepeated(deps.logs, decoded, repeated)
+    // The chunk before must be through before the next is decoded, or a large batch would hold up everything else.
+    await Promise.all(opening.slice(-limits.queue.verifyChunk))
+    for (const sealed of fresh) {
+      unread.push(sealed)
+      opening.push(openEntry(chain, sealed))
+    }
+  }
+  const opened: OpenedEntry[] = []
+  for (const [index, result] of (await Promise.all(opening)).entries()) {
+    if (result.ok) opened.push(result.value)
+    else rejections.push({ code: result.code, detail: result.detail, author: unread[index]?.body.author ?? null, entry: unread[index]?.id ?? null })
+  }
+  return { opened, repeated, rejections }
+}
+
+const withoutRepeated = async (logs: LogTable, entries: readonly Sealed<EntryBody>[], repeated: LogName[]): Promise<Sealed<EntryBody>[]> => {
+  const states = await logs.states(entries.map(({ body }) => body))
+  const suspects = entries.filter(({ body }, index) => body.sequence <= (states[index]?.head.sequence ?? 0))
+  if (suspects.length === 0) return [...entries]
+  const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
+  const known = new Set<Sealed<EntryBody>>()
+  for (const [index, entry] of suspects.entries()) {
+    const bytes = held[index]
+    if (bytes === undefined || !isEqualBytes(bytes, entry.bytes)) continue
+    known.add(entry)
+    repeated.push({ author: entry.body.author, incarnation: entry.body.incarnation })
+  }
+  return entries.filter((entry) => !known.has(entry))
+}
+
+/** Applies what was prepared. One call at a time. */
+export const applyMerge = async (
+  deps: MergeDeps,
+  chain: CharterChain,
+  prepared: Prepared,
+  options: { readonly source: string; readonly durable: boolean }
+): Promise<MergeReport> => {
+  const stage = new Stage()
+  const work = await planLogs(deps, chain, prepared.opened)
+  deps.logs.stage(work, stage)
+  const told = gatherFacts(work)
+  const withdrawal = await planWithdrawal(deps, chain, work, told)
+  await deps.orders.stageMembers(deps.nodes.stage(gatherCredentials(prepared.opened), stage), stage)
+  await deps.orders.stageWithdrawal(withdrawal, stage)
+  const indications = await deps.orders.stageIndications(told.indications, stage)
+  const controls = deps.orders.stageControls(told.controls, stage)
+  const changed = await deps.orders.stageCells(told.facts, stage, withdrawal.cells)
+  // What arrived before may not be on disk yet: a durable write of anything takes it along.
+  if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
+  await stage.write(deps.store, { durable: options.durable })
+  for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined)
+  return {
+    source: options.source,
+    accepted: work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record)),
+    duplicates: prepared.repeated.length + work.reduce((total, { plan }) => total + plan.duplicates, 0),
+    changed: changed.map(({ agent, indication }) => ({ agent, indication })),
+    indications,
+    controls,
+    logs: await reportLogs(deps.logs, [...work.map(({ name }) => name), ...prepared.repeated]),
+    gaps: work.flatMap(({ name, plan }) => (plan.waiting.length === 0 ? [] : [{ ...name, from: (plan.state?.head.sequence ?? 0) + 1 }])),
+    rejections: [...prepared.rejections, ...work.flatMap(({ plan }) => plan.rejections), ...told.rejections]
+  }
+}
+
+const planLogs = async ({ logs, pending }: MergeDeps, chain: CharterChain, opened: readonly OpenedEntry[]): Promise<LogWork[]> => {
+  const groups = new Map<string, { name: LogName; entries: OpenedEntry[] }>()
+  for (const entry of opened) {
+    const { author, incarnation } = entry.record.body
+    const id = logIdOf({ author, incarnation })
+    const group = groups.get(id)
+    if (group === undefined) groups.set(id, { name: { author, incarnation }, entries: [entry, ...pending.of(id)] })
+    else group.entries.push(entry)
+  }
+  const sorted = [...groups.values()].map(({ name, entries }) => ({ name, candidates: sortEntries(entries) }))
+  const states = await logs.states(sorted.map(({ name }) => name))
+  const work: LogWork[] = []
+  for (const [index, { name, candidates }] of sorted.entries()) {
+    const before = states[index]
+    const links = await readLinks(logs, name, planReads(before?.head ?? emptyHead, candidates))
+    work.push({ name, before, plan: planLog(name, before, candidates, { links, isAdmin: wasEverAdmin(chain, name.author) }) })
+  }
+  return work
+}
+
+const readLinks = async (logs: LogTable, name: LogName, sequences: readonly number[]): Promise<Map<number, Link>> => {
+  const links = new Map<number, Link>()
+  if (sequences.length === 0) return links
+  const held = await logs.held(sequences.map((sequence) => ({ name, sequence })))
+  for (const [index, sequence] of sequences.entries()) {
+    const bytes = held[index]
+    const decoded = bytes === undefined ? undefined : decodeRecord(entryKind, bytes)
+    if (decoded?.ok === true) links.set(sequence, { id: decoded.value.id, previous: decoded.value.body.previous })
+  }
+  return links
+}
+
+const reportLogs = async (logs: LogTable, names: readonly LogName[]): Promise<LogReport[]> => {
+  const unique = [...new Map(names.map((name) => [logIdOf(name), name])).values()]
+  const states = await logs.states(unique)
+  return unique.map(({ author, incarnation }, index) => ({ author, incarnation, sequence: states[index]?.head.sequence ?? 0, frozenAt: states[index]?.frozenAt ?? null }))
+}

@@ -1,0 +1,168 @@
+/**
+ * The nodes of the mesh: what their newest credential says, and their newest presence. Kept whole in memory, since every
+ * target is judged by it. Presence is no part of any log or digest.
+ */
+import { compareBytes, compareText, isEqualBytes } from '../base/bytes.ts'
+import { accept, reject, type Result } from '../base/result.ts'
+import type { CredentialBody } from '../record/credential.ts'
+import { presenceKind, type PresenceBody } from '../record/presence.ts'
+import { decodeRecord, verifyRecord, type Verified } from '../record/record.ts'
+import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type Stage } from './queue-store.ts'
+import type { KeyId, MeshId, Millis } from '../base/brand.ts'
+import type { KeyValueStore } from '../base/key-value-store.ts'
+import type { EntryBounds } from './log-table.ts'
+import type { Targetable } from '../trust/order.ts'
+
+export interface Member extends MemberRow, Targetable {
+  /** Its number in this process: the order in which the table met it. */
+  readonly index: number
+}
+
+interface Presence {
+  readonly body: PresenceBody
+  readonly row: PresenceRow
+}
+
+/** A presence as endpoints hand it on. */
+export interface PresenceNote {
+  readonly record: Uint8Array
+  /** When an endpoint last heard from the node. */
+  readonly contactAt: Millis
+}
+
+export class NodeTable {
+  readonly #store: KeyValueStore
+  readonly #members = new Map<KeyId, Member>()
+  readonly #presences = new Map<KeyId, Presence>()
+  readonly #contacts = new Map<KeyId, Millis>()
+  readonly #names = new Map<string, number>()
+  #stamp = 0
+
+  private constructor(store: KeyValueStore) {
+    this.#store = store
+  }
+
+  static async open(store: KeyValueStore): Promise<NodeTable> {
+    const table = new NodeTable(store)
+    for await (const [, bytes] of store.entries(ranges.nodes)) table.#put(readRow<MemberRow>(bytes))
+    for await (const [, bytes] of store.entries(ranges.presences)) {
+      const row = readRow<PresenceRow>(bytes)
+      const decoded = decodeRecord(presenceKind, row.record)
+      if (decoded.ok) table.#putPresence({ body: decoded.value.body, row })
+    }
+    return table
+  }
+
+  get(key: KeyId): Member | undefined {
+    return this.#members.get(key)
+  }
+
+  /** In the order of their numbers. */
+  all(): IterableIterator<Member> {
+    return this.#members.values()
+  }
+
+  /** The name, with the beginning of the key when several nodes took the same. */
+  displayName(member: Member): string {
+    return (this.#names.get(member.name) ?? 0) > 1 ? `${member.name}~${member.key.slice(0, 6)}` : member.name
+  }
+
+  /** Those whose row is new or changed; they are in the table once the stage is written. */
+  stage(credentials: readonly Verified<CredentialBody>[], stage: Stage): MemberRow[] {
+    const newest = new Map<KeyId, MemberRow>()
+    for (const credential of credentials) {
+      const row = rowOf(credential)
+      const known = newest.get(row.key) ?? this.#members.get(row.key)
+      if (known === undefined || compareRows(known, row) < 0) newest.set(row.key, row)
+    }
+    const rows = [...newest.values()]
+    for (const row of rows) {
+      stage.changes.push(putRow(keys.node(row.key), row))
+      stage.onceWritten(() => this.#put(row))
+    }
+    return rows
+  }
+
+  presenceOf(key: KeyId): PresenceBody | undefined {
+    return this.#presences.get(key)?.body
+  }
+
+  lastContactAt(key: KeyId): Millis | null {
+    return this.#contacts.get(key) ?? null
+  }
+
+  noteContact(key: KeyId, contactAt: Millis): void {
+    this.#contacts.set(key, Math.max(contactAt, this.#contacts.get(key) ?? 0))
+  }
+
+  /** True when it was news. Errors: `malformed`, `oversized`, `wrong-type`, `wrong-mesh`, `unknown-node`, `bad-signature`. */
+  async notePresence(mesh: MeshId, { record, contactAt }: PresenceNote): Promise<Result<boolean>> {
+    const decoded = decodeRecord(presenceKind, record)
+    if (!decoded.ok) return decoded
+    const { node, at } = decoded.value.body
+    if (decoded.value.body.mesh !== mesh) return reject('wrong-mesh', 'the presence is for another mesh')
+    if (!this.#members.has(node)) return reject('unknown-node', 'the presence is that of a node whose credential is not known yet')
+    if (!this.#isNewer(node, at, record)) {
+      if (this.#isKnown(node, record)) this.noteContact(node, contactAt)
+      return accept(false)
+    }
+    const verified = await verifyRecord(decoded.value, [node])
+    if (!verified.ok) return verified
+    if (!this.#isNewer(node, at, record)) return accept(false)
+    const contact = Math.max(contactAt, this.#contacts.get(node) ?? 0)
+    const presence = { body: verified.value.body, row: { record, contactAt: contact, stamp: this.#stamp + 1 } }
+    this.#putPresence(presence)
+    await this.#store.write([putRow(keys.presence(node), presence.row)], { durable: false })
+    return accept(true)
+  }
+
+  /** Presences taken in after `stamp`, oldest first. */
+  presencesAfter(stamp: number, bounds: EntryBounds): { readonly presences: readonly PresenceNote[]; readonly next: number; readonly more: boolean } {
+    const found = stamp >= this.#stamp ? [] : [...this.#presences.values()].filter(({ row }) => row.stamp > stamp)
+    found.sort((left, right) => left.row.stamp - right.row.stamp)
+    let room = bounds.sizeBytesMax
+    const taken = found.slice(0, bounds.countMax).filter(({ row }, index) => {
+      room -= row.record.length
+      return room >= 0 || index === 0
+    })
+    const presences = taken.map(({ body, row }) => ({ record: row.record, contactAt: this.#contacts.get(body.node) ?? row.contactAt }))
+    return { presences, next: taken.at(-1)?.row.stamp ?? Math.min(stamp, this.#stamp), more: found.length > taken.length }
+  }
+
+  #isKnown(node: KeyId, record: Uint8Array): boolean {
+    const known = this.#presences.get(node)
+    return known !== undefined && isEqualBytes(known.row.record, record)
+  }
+
+  #isNewer(node: KeyId, at: Millis, record: Uint8Array): boolean {
+    const known = this.#presences.get(node)
+    return known === undefined || at > known.body.at || (at === known.body.at && compareBytes(record, known.row.record) > 0)
+  }
+
+  #put(row: MemberRow): void {
+    const known = this.#members.get(row.key)
+    if (known !== undefined) this.#names.set(known.name, (this.#names.get(known.name) ?? 1) - 1)
+    this.#names.set(row.name, (this.#names.get(row.name) ?? 0) + 1)
+    this.#members.set(row.key, { ...row, peer: row.key, index: known?.index ?? this.#members.size })
+  }
+
+  #putPresence(presence: Presence): void {
+    const { body, row } = presence
+    this.#stamp = Math.max(this.#stamp, row.stamp)
+    this.#presences.set(body.node, presence)
+    this.noteContact(body.node, row.contactAt)
+  }
+}
+
+const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
+  key: body.peer,
+  name: body.name,
+  role: body.role,
+  labels: body.labels,
+  enrolledAt: body.enrolledAt,
+  executor: body.executor,
+  credential: id
+})
+
+const compareRows = (left: MemberRow, right: MemberRow): number => left.enrolledAt - right.enrolledAt || compareText(left.credential, right.credential)
+

@@ -1,0 +1,57 @@
+/**
+ * Ed25519 keys, by node:crypto. The callback form of verify runs on the thread pool and so uses every core;
+ * bench `signatures` holds the measurement behind this choice.
+ */
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+import { fromBase32, toBase32 } from '../base/bytes.ts'
+import type { KeyId } from '../base/brand.ts'
+
+export interface Signer {
+  readonly key: KeyId
+  sign(message: Uint8Array): Uint8Array
+}
+
+/** A raw Ed25519 seed, 32 bytes, to a signer. */
+export const signerFromSeed = (seed: Uint8Array): Signer => {
+  // RFC 8410, section 7: the PKCS #8 form of an Ed25519 private key is a fixed prefix and the seed.
+  const privateKey = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' })
+  const raw = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32)
+  return { key: keyIdOf(raw), sign: (message) => new Uint8Array(sign(null, message, privateKey)) }
+}
+
+export const keyIdOf = (rawPublicKey: Uint8Array): KeyId => toBase32(rawPublicKey) as KeyId
+export const rawKeyOf = (key: KeyId): Uint8Array => fromBase32(key)
+
+export const verifySignatureSync = (key: KeyId, message: Uint8Array, signature: Uint8Array): boolean => {
+  const publicKey = importKey(key)
+  return publicKey !== undefined && signature.length === signatureBytes && verify(null, message, publicKey, signature)
+}
+
+export const verifySignature = (key: KeyId, message: Uint8Array, signature: Uint8Array): Promise<boolean> => {
+  const publicKey = importKey(key)
+  if (publicKey === undefined || signature.length !== signatureBytes) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    verify(null, message, publicKey, signature, (error, valid) => resolve(error === null && valid))
+  })
+}
+
+const signatureBytes = 64
+const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
+const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** Importing a key costs as much as half a verification; a fleet's keys come again and again. */
+const imported = new Map<KeyId, KeyObject>()
+const importedMax = 20_000
+
+const importKey = (key: KeyId): KeyObject | undefined => {
+  const known = imported.get(key)
+  if (known !== undefined) return known
+  try {
+    const publicKey = createPublicKey({ key: Buffer.concat([spkiPrefix, rawKeyOf(key)]), format: 'der', type: 'spki' })
+    if (imported.size >= importedMax) imported.clear()
+    imported.set(key, publicKey)
+    return publicKey
+  } catch {
+    return undefined // 32 bytes that are no curve point: nothing can be signed by them
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The executor's own word on an order: `running`, or what came of it. No endpoint believes these states from anyone
+ * else, so an agent process that an attacker owns cannot claim that something ran.
+ */
+import * as v from 'valibot'
+import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, meshIdSchema, millisSchema, textSchema } from '../base/schema.ts'
+import { limits } from '../base/limits.ts'
+import type { RecordKind } from './record.ts'
+
+export const executorStates = ['running', 'succeeded', 'failed', 'rejected', 'expired', 'cancelled', 'interrupted', 'skipped'] as const
+
+export const outputSchema = v.strictObject({
+  /** The first bytes; the whole output when `sizeBytes` is no larger. */
+  head: bytesSchema(limits.output.headBytesMax),
+  /** All that the process wrote, dropped bytes included. */
+  sizeBytes: countSchema,
+  /** `raw` CIDv1 of what was kept, when that is more than the head. */
+  cid: v.nullable(textSchema(128)),
+  keptBytes: countSchema
+})
+
+const statementSchema = v.strictObject({
+  mesh: meshIdSchema,
+  executor: keyIdSchema,
+  indication: indicationIdSchema,
+  state: v.picklist(executorStates),
+  at: millisSchema,
+  startedAt: v.nullable(millisSchema),
+  exitCode: v.nullable(v.pipe(v.number(), v.integer())),
+  signal: v.nullable(textSchema(32)),
+  /** Why, where the state alone does not tell: `timed-out`, `unexpected-result`, `prerequisite-missing`… */
+  code: v.nullable(textSchema(64)),
+  detail: v.nullable(textSchema(1024)),
+  stdout: v.nullable(outputSchema),
+  stderr: v.nullable(outputSchema)
+})
+
+export type ExecutorState = (typeof executorStates)[number]
+export type Output = v.InferOutput<typeof outputSchema>
+export type StatementBody = v.InferOutput<typeof statementSchema>
+
+/** Signed by `executor`. */
+export const statementKind: RecordKind<StatementBody> = { type: 'statement', schema: statementSchema, sizeBytesMax: limits.record.statementBytesMax }

@@ -1,0 +1,86 @@
+/**
+ * The chain of charters from version 1, whose record id is the mesh id, to the newest known. A chain only grows:
+ * version n+1 names n and is signed by the thresholds of both; of two valid candidates for one version the lower id
+ * wins everywhere. Follows the root rotation of TUF (specification, section 5.3).
+ */
+import { accept, reject, type Result } from '../base/result.ts'
+import { limits } from '../base/limits.ts'
+import { compareText } from '../base/bytes.ts'
+import { charterKind, type CharterBody } from '../record/charter.ts'
+import { decodeRecord, verifyRecordSync, type Sealed, type Verified } from '../record/record.ts'
+import type { KeyId, MeshId } from '../base/brand.ts'
+
+export interface CharterChain {
+  readonly mesh: MeshId
+  /** Version 1 first; never empty. */
+  readonly versions: readonly Verified<CharterBody>[]
+  readonly current: CharterBody
+}
+
+/** A chain from nothing but the mesh id. Errors: those of `extendCharterChain`. */
+export const openCharterChain = (mesh: MeshId, charters: readonly Uint8Array[]): Result<CharterChain> => {
+  const first = charters[0]
+  if (first === undefined) return reject('bad-charter', 'there is no charter')
+  const opened = openCharter(first)
+  if (!opened.ok) return opened
+  if (opened.value.id !== mesh) return reject('wrong-mesh', 'the first charter is that of another mesh')
+  const { body } = opened.value
+  if (body.version !== 1 || body.previous !== null) return reject('bad-charter', 'the first charter is not version 1')
+  if (!meetsThreshold(opened.value, body)) return reject('bad-charter', 'the first charter lacks signatures of its root keys')
+  return extendCharterChain(chainOf(mesh, [opened.value]), charters.slice(1))
+}
+
+/**
+ * Adds what is newer and passes over what is known. Errors: `bad-charter` (gap, wrong link, too few signatures),
+ * `malformed`, `oversized`, `bad-signature`; a chain that was rejected half-way is not extended at all.
+ */
+export const extendCharterChain = (chain: CharterChain, charters: readonly Uint8Array[]): Result<CharterChain> => {
+  let versions = chain.versions
+  for (const bytes of charters) {
+    const opened = openCharter(bytes)
+    if (!opened.ok) return opened
+    const candidate = opened.value
+    const known = versions[candidate.body.version - 1]
+    if (known?.id === candidate.id) continue
+    const problem = checkSuccession(versions[candidate.body.version - 2], candidate)
+    if (problem !== undefined) return reject('bad-charter', problem)
+    if (known !== undefined && compareText(known.id, candidate.id) <= 0) continue
+    versions = [...versions.slice(0, candidate.body.version - 1), candidate]
+  }
+  return accept(chainOf(chain.mesh, versions))
+}
+
+/** The records that someone who knows `version` versions lacks, oldest first. */
+export const chartersAfter = (chain: CharterChain, version: number): Uint8Array[] => chain.versions.slice(version).map(({ bytes }) => bytes)
+
+/** Membership in any version: what was said by right stays said, so endpoints that learn charters at different times agree. */
+export const wasEverAdmin = (chain: CharterChain, key: KeyId): boolean => chain.versions.some(({ body }) => body.admins.some((admin) => admin.key === key))
+export const wasEverEnroller = (chain: CharterChain, key: KeyId): boolean => chain.versions.some(({ body }) => body.enrollers.some((enroller) => enroller.key === key))
+
+const chainOf = (mesh: MeshId, versions: readonly Verified<CharterBody>[]): CharterChain => {
+  const current = versions.at(-1)
+  if (current === undefined) throw new Error('a charter chain without a charter')
+  return { mesh, versions, current: current.body }
+}
+
+const openCharter = (bytes: Uint8Array): Result<Verified<CharterBody>> => {
+  const decoded = decodeRecord(charterKind, bytes)
+  if (!decoded.ok) return decoded
+  if (decoded.value.body.version > limits.record.charterVersionsMax) return reject('bad-charter', 'the version is beyond the limit')
+  return verifyRecordSync(decoded.value, [])
+}
+
+const checkSuccession = (previous: Verified<CharterBody> | undefined, candidate: Verified<CharterBody>): string | undefined => {
+  const { version } = candidate.body
+  if (version === 1) return 'a second version 1'
+  if (previous === undefined) return `version ${version} without version ${version - 1}`
+  if (candidate.body.previous !== previous.id) return `version ${version} does not follow the known version ${version - 1}`
+  if (!meetsThreshold(candidate, previous.body)) return `version ${version} lacks signatures of the root keys of version ${version - 1}`
+  if (!meetsThreshold(candidate, candidate.body)) return `version ${version} lacks signatures of its own root keys`
+  return undefined
+}
+
+const meetsThreshold = (charter: Sealed<CharterBody>, by: CharterBody): boolean => {
+  const roots = new Set(by.rootKeys)
+  return charter.signatures.filter(({ key }) => roots.has(key)).length >= by.threshold
+}

@@ -1,0 +1,44 @@
+/**
+ * `writ.json`: what an operator may set, with its defaults in one place. Pure; `file-home.ts` reads and writes it.
+ */
+import * as v from 'valibot'
+import { keyIdSchema, meshIdSchema, millisSchema, nodeNameSchema, textSchema } from '../base/schema.ts'
+import { limits } from '../base/limits.ts'
+import { roleSchema } from '../record/invite.ts'
+
+export const addressSchema = v.pipe(textSchema(256), v.regex(/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[0-9]{1,5}$/, 'expected a multiaddr such as /ip4/192.0.2.7/tcp/4400'))
+
+export const endpointAddressSchema = v.strictObject({
+  key: keyIdSchema,
+  name: nodeNameSchema,
+  addresses: v.pipe(v.array(addressSchema), v.maxLength(16))
+})
+
+const common = { version: v.literal(1), mesh: meshIdSchema, meshName: nodeNameSchema, name: nodeNameSchema, endpoints: v.pipe(v.array(endpointAddressSchema), v.maxLength(64)) }
+
+const adminConfigSchema = v.strictObject({ kind: v.literal('admin'), ...common })
+
+const nodeConfigSchema = v.strictObject({
+  kind: v.literal('node'),
+  ...common,
+  role: roleSchema,
+  listen: v.pipe(v.array(addressSchema), v.maxLength(16)),
+  /** Off: everything still completes, by pull and sync alone. */
+  gossip: v.optional(v.boolean(), true),
+  pullIntervalMs: v.optional(v.pipe(millisSchema, v.minValue(100)), limits.pull.intervalMs),
+  syncIntervalMs: v.optional(v.pipe(millisSchema, v.minValue(100)), limits.sync.intervalMs),
+  concurrentJobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)), limits.executor.concurrentJobsMax),
+  stopGraceMs: v.optional(millisSchema, limits.executor.stopGraceMs),
+  /** What endpoints do with a queue entry that has ended: keep it, labelled with its status, for `ageMs`; or remove it. */
+  retention: v.optional(v.strictObject({ mode: v.picklist(['label', 'remove']), ageMs: millisSchema }), { mode: 'label', ageMs: limits.queue.labelRetentionMs }),
+  logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info')
+})
+
+export const homeConfigSchema = v.variant('kind', [adminConfigSchema, nodeConfigSchema])
+
+export type EndpointAddress = v.InferOutput<typeof endpointAddressSchema>
+export type AdminConfig = v.InferOutput<typeof adminConfigSchema>
+export type NodeConfig = v.InferOutput<typeof nodeConfigSchema>
+export type HomeConfig = v.InferOutput<typeof homeConfigSchema>
+/** As an operator writes it: what has a default may be left out. */
+export type HomeConfigDraft = v.InferInput<typeof homeConfigSchema>

@@ -1,0 +1,4 @@
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { testKeyValueStore } from './key-value-store.ts'
+
+testKeyValueStore('memory', async () => new MemoryStore())

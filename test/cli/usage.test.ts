@@ -1,0 +1,92 @@
+import test from 'ava'
+import { transcript } from './transcript.ts'
+
+const refused = test.macro({
+  exec: async (t, args: readonly string[], stderr: string) => {
+    const shown = await transcript(args)
+    t.is(shown.stderr, `writ: ${stderr}\n`)
+    t.is(shown.stdout, '')
+    t.is(shown.exitCode, 2)
+  },
+  title: (_, args: readonly string[] = []) => `wrong usage: writ ${args.join(' ')}`
+})
+
+const home = ['--home', '/a']
+test(refused, [], 'no command was given; see: writ --help [bad-usage]')
+test(refused, ['lst'], "unknown command 'lst' (Did you mean list?); see: writ --help [bad-usage]")
+test(refused, ['help', 'lst'], 'no command lst; see: writ --help [bad-usage]')
+test(refused, ['nodes', '--jsn'], "unknown option '--jsn' (Did you mean --json?); see: writ nodes --help [bad-usage]")
+test(refused, ['nodes', ...home, 'web1'], "too many arguments for 'nodes'. Expected 0 arguments but got 1; see: writ nodes --help [bad-usage]")
+test(refused, ['nodes'], 'no home was given: pass --home DIR, or set WRIT_HOME [no-home]')
+test(refused, ['start'], 'no home was given: pass --home DIR, or set WRIT_HOME [no-home]')
+test(refused, ['show', ...home], "missing required argument 'indication'; see: writ show --help [bad-usage]")
+test(refused, ['init', ...home], "required option '--mesh <name>' not specified; see: writ init --help [bad-usage]")
+test(refused, ['invite', ...home], "required option '--role <role>' not specified; see: writ invite --help [bad-usage]")
+test(refused, ['invite', ...home, '--role', 'boss'], "option '--role <role>' argument 'boss' is invalid. Allowed choices are agent, endpoint; see: writ invite --help [bad-usage]")
+test(refused, ['invite', ...home, '--role', 'agent', '--uses', '0'], '--uses: "0" is no whole number from 1 to 10000 [bad-usage]')
+test(refused, ['invite', ...home, '--role', 'agent', '--label', 'web'], '--label: "web" is not of the form key=value [bad-pair]')
+test(refused, ['join', ...home], 'give the token that `writ invite` printed, or --admin DIR for the first endpoint of a mesh [bad-usage]')
+test(refused, ['join', 'token', '--admin', '/b', ...home], 'give a token or --admin, not both [bad-usage]')
+test(refused, ['list', ...home, '--since', 'yesterday'], '--since: "yesterday" is no duration; write a whole number and a unit, such as 500ms, 60s, 5m, 1h or 1d [bad-duration]')
+test(
+  refused,
+  ['queue', ...home, '--status', 'done'],
+  "option '--status <state>' argument 'done' is invalid. Allowed choices are queued, received, retrieving, validated, running, succeeded, failed, rejected, expired, cancelled, interrupted, skipped; see: writ queue --help [bad-usage]"
+)
+test(refused, ['run', ...home, '--', 'true'], 'no target: say where to run it, with --on SELECTOR, --nodes a,b or --all [bad-usage]')
+test(refused, ['run', ...home, '--all'], 'nothing to run: give --script FILE, or -- and a command [bad-usage]')
+test(refused, ['run', ...home, '--all', '--script', 'a.sh', '--', 'true'], 'give a script or a command, not both [bad-usage]')
+test(refused, ['run', ...home, '--all', '--', ''], 'the command is empty [bad-usage]')
+test(refused, ['run', ...home, '--all', '--nodes', 'a', '--', 'true'], 'the targets contradict each other: give one of --on, --nodes and --all [bad-usage]')
+test(refused, ['run', ...home, '--on', '', '--', 'true'], '--on: an empty selector would mean every node; if that is what you want, say --all [bad-usage]')
+test(refused, ['run', ...home, '--nodes', 'a,', '--', 'true'], '--nodes: "a," is no list of names; separate them by single commas, such as web1,web2 [bad-usage]')
+test(refused, ['run', ...home, '--all', '--expect-output', '(', '--', 'true'], '--expect-output: "(" is no regular expression [bad-pattern]')
+test(refused, ['run', ...home, '--all', '--expect-exit', '300', '--', 'true'], '--expect-exit: "300" is no whole number from 0 to 255 [bad-usage]')
+test(refused, ['run', ...home, '--all', '--timeout', '8d', '--', 'true'], '--timeout: 8d is out of bounds; allowed are 0.10s to 7d [bad-duration]')
+test(refused, ['run', ...home, '--all', '--expires', '0s', '--', 'true'], '--expires: 0s is out of bounds; allowed are 1.00s to 90d [bad-duration]')
+test(
+  refused,
+  ['run', ...home, '--all', 'ls', '-l'],
+  "unknown option '-l'; if it belongs to the command to be run, put -- before that command; see: writ run --help [bad-usage]"
+)
+
+test('a selector that cannot be read is refused before anybody is contacted', async (t) => {
+  const bad = await transcript(['run', ...home, '--on', 'role=(web', '--', 'true'])
+  t.regex(bad.stderr, /^writ: cannot read the selector "role=\(web" .*\[bad-selector\]\n$/)
+  t.is(bad.exitCode, 2)
+})
+
+test('with --json wrong usage is one JSON document on stdout as well', async (t) => {
+  const shown = await transcript(['nodes', '--json', '--frm'])
+  t.deepEqual(JSON.parse(shown.stdout), { error: { code: 'bad-usage', message: "unknown option '--frm'; see: writ nodes --help", details: {} } })
+  t.is(shown.exitCode, 2)
+})
+
+test('a --json that belongs to the command to be run is not ours', async (t) => {
+  t.is((await transcript(['run', ...home, '--', 'tool', '--json'])).stdout, '')
+})
+
+test('help goes to stdout, lists every command and the exit codes, and succeeds', async (t) => {
+  for (const args of [['--help'], ['help']]) {
+    const shown = await transcript(args)
+    for (const verb of ['init', 'invite', 'join', 'start', 'status', 'run', 'list', 'queue', 'show', 'logs', 'cancel', 'nodes']) t.regex(shown.stdout, new RegExp(`^  ${verb} `, 'm'))
+    t.regex(shown.stdout, /Exit codes:\n {2}0 /)
+    t.is(shown.stderr, '')
+    t.is(shown.exitCode, 0)
+  }
+  t.regex((await transcript(['run', '--help'])).stdout, /^Usage: writ run \(--on SELECTOR \| --nodes a,b \| --all\)/)
+})
+
+test('WRIT_HOME stands in for --home, and --home wins', async (t) => {
+  const homes: string[] = []
+  const deps = {
+    environment: { WRIT_HOME: '/env' },
+    startNode: async (home: string): Promise<never> => {
+      homes.push(home)
+      throw new Error('as far as it goes')
+    }
+  }
+  await transcript(['start'], { deps })
+  await transcript(['start', '--home', '/flag'], { deps })
+  t.deepEqual(homes, ['/env', '/flag'])
+})

@@ -1,0 +1,128 @@
+/** A whole executor but for its own process: real driver, journal, cache and child processes in a temporary folder. */
+import path from 'node:path'
+import { toBase32, utf8 } from '../../src/base/bytes.ts'
+import { sha256 } from '../../src/base/codec.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { limits } from '../../src/base/limits.ts'
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { systemTimers } from '../../src/base/system-clock.ts'
+import { ChildRunner, type Runner } from '../../src/executor/child-runner.ts'
+import { createCommandFormat } from '../../src/executor/command-format.ts'
+import { ExecutorDriver } from '../../src/executor/driver.ts'
+import { FileCache } from '../../src/executor/file-cache.ts'
+import { fileExecutables } from '../../src/executor/file-executables.ts'
+import { FileOutputs } from '../../src/executor/file-output.ts'
+import { Journal } from '../../src/executor/journal.ts'
+import { createScriptFormat } from '../../src/executor/script-format.ts'
+import { Verifier } from '../../src/executor/verification.ts'
+import { controlKind } from '../../src/record/control.ts'
+import { sealRecord } from '../../src/record/record.ts'
+import { TestMesh } from '../fixtures/mesh.ts'
+import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
+import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
+import { FakeAgent, type FakeAgentSettings } from './fake-agent.ts'
+import type { Clock, Timers } from '../../src/base/clock.ts'
+import type { KeyValueStore } from '../../src/base/key-value-store.ts'
+import type { JobMachineOptions } from '../../src/executor/job-events.ts'
+import type { Bundle } from '../../src/record/bundle.ts'
+import type { IndicationBody } from '../../src/record/indication.ts'
+import type { Signer } from '../../src/record/keys.ts'
+import type { Indication } from '../../src/trust/order.ts'
+import type { CharterChain } from '../../src/trust/charter-chain.ts'
+import type { ExecutionContext } from 'ava'
+
+export const mesh = new TestMesh()
+export const node = mesh.node('web-1', { labels: { role: 'web' } })
+
+export const machineOptions: JobMachineOptions = {
+  concurrentJobs: 2, pendingJobsMax: 8, cacheBytesMax: 64 << 20, attemptsMax: 3, killGraceMs: 200, stopGraceMs: 200, clockToleranceMs: limits.trust.clockToleranceMs
+}
+
+export interface WorkbenchSettings {
+  readonly store?: KeyValueStore
+  readonly directory?: string
+  readonly agent?: FakeAgentSettings
+  readonly options?: Partial<JobMachineOptions>
+  readonly clock?: Clock
+  readonly timers?: Timers
+  readonly runner?: (real: Runner) => Runner
+  readonly chain?: CharterChain
+}
+
+export interface Workbench {
+  readonly driver: ExecutorDriver
+  readonly agent: FakeAgent
+  readonly journal: Journal
+  readonly store: KeyValueStore
+  readonly directory: string
+  readonly saved: CharterChain[]
+  readonly failures: unknown[]
+  attach(settings?: FakeAgentSettings): FakeAgent
+}
+
+/** Time runs from the mesh's start, so that its credentials and orders are valid. */
+const runningClock = (): Clock => {
+  const offset = mesh.now - performance.now()
+  return { now: () => Math.round(offset + performance.now()) }
+}
+
+export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSettings = {}): Promise<Workbench> => {
+  const directory = settings.directory ?? (await temporaryDirectory(t))
+  const store = settings.store ?? new MemoryStore()
+  const journal = await Journal.open(store)
+  const wanted = journal.unkept().flatMap(({ body }) => [body.stdout?.cid, body.stderr?.cid].filter((cid) => typeof cid === 'string'))
+  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
+  const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)]
+  const timers = settings.timers ?? systemTimers
+  const runner = new ChildRunner(timers, outputs)
+  const saved: CharterChain[] = []
+  const failures: unknown[] = []
+  const driver = new ExecutorDriver(
+    {
+      mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
+      verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.map(({ name }) => name))),
+      cache: await FileCache.open(directory),
+      runner: settings.runner?.(runner) ?? runner,
+      formats: new Map(formats.map((format) => [format.name, format])),
+      executables: fileExecutables,
+      baseEnvironment: { path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
+      saveCharters: (chain) => void saved.push(chain),
+      clock: settings.clock ?? runningClock(),
+      log: silentLog,
+      fatal: (error) => void failures.push(error)
+    },
+    { ...machineOptions, ...settings.options }
+  )
+  await driver.start()
+  t.teardown(() => driver.stop())
+  const attach = (agentSettings?: FakeAgentSettings) => new FakeAgent(driver, node.executor.key, agentSettings)
+  return { driver, journal, store, directory, saved, failures, attach, agent: attach(settings.agent) }
+}
+
+let nonces = 0
+/** A nonce that no other order of this process has. */
+const nextNonce = (): string => {
+  nonces += 1
+  return toBase32(sha256(utf8(`nonce ${nonces}`)).slice(0, 16))
+}
+
+export interface TestOrder {
+  readonly id: Indication['id']
+  readonly indication: Indication
+  readonly bundle: Bundle
+  readonly payload: Uint8Array
+}
+
+const orderFrom = (bytes: Uint8Array, change: Partial<IndicationBody>, controls: readonly Uint8Array[], signer?: Signer): TestOrder => {
+  const indication = orderOf(mesh, { payload: payloadOf(bytes).ref, nonce: nextNonce(), ...change }, signer)
+  return { id: indication.id, indication, payload: bytes, bundle: { indication: indication.bytes, controls: [...controls], payload: bytes.length <= limits.payload.inlineBytesMax ? bytes : null } }
+}
+
+export const commandOrder = (argv: readonly string[], change: Partial<IndicationBody> = {}, controls: readonly Uint8Array[] = [], signer?: Signer): TestOrder =>
+  orderFrom(commandPayload(...argv).bytes, change, controls, signer)
+
+export const scriptOrder = (script: string | Uint8Array, change: Partial<IndicationBody> = {}): TestOrder =>
+  orderFrom(typeof script === 'string' ? Buffer.from(script) : script, { format: 'script', ...change }, [])
+
+export const cancelOf = (order: TestOrder, signer: Signer = mesh.admin): Uint8Array =>
+  sealRecord(controlKind, { mesh: mesh.mesh, admin: signer.key, indication: order.id, action: 'cancel', at: mesh.now }, [signer]).bytes

@@ -1,0 +1,91 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { bytesOf, dump, foldedPrefixes, madeAt, receipts, said, World } from './world.ts'
+
+/** Two branches of an agent's log that part at 4, and two of the admin's that part at 3. */
+const forked = () => {
+  const world = new World()
+  const agent = world.agent('a')
+  const other = world.agent('a', { life: 'second' })
+  const [first, second] = [world.order(), world.order()]
+  agent.say(receipts(said(first.id, 'received'), said(second.id, 'received')))
+  agent.say(receipts(said(second.id, 'validated')))
+  const branch = agent.branch(3)
+  agent.say(receipts(world.statement(agent.node.executor, first.id, 'succeeded')))
+  agent.say(receipts(world.statement(agent.node.executor, second.id, 'succeeded')))
+  branch.say(receipts(world.statement(agent.node.executor, first.id, 'failed')))
+  branch.say({ kind: 'fault', fault: { kind: 'none', subject: '', detail: '' } })
+  branch.say({ kind: 'credential', credential: agent.node.credential.bytes })
+  other.say(receipts(world.statement(agent.node.executor, first.id, 'running')))
+  const admin = world.admin.branch(2)
+  const third = world.order()
+  world.cancel(first.id)
+  const lost = world.sealOrder({ name: 'lost' })
+  admin.say({ kind: 'indication', indication: lost.bytes })
+  return { world, agent, branch, other, admin, first, second, third, lost }
+}
+
+test('a fork freezes its log below the conflict, and only that life of it', async (t) => {
+  const { world, agent, branch, other, first, second } = forked()
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...world.admin.entries.slice(0, 2), ...agent.entries, ...other.entries), 'test')
+  t.deepEqual((await queue.rowsOf(first.id)).map(({ state }) => state), ['succeeded'])
+  const report = await queue.merge(bytesOf(...branch.entries.slice(3)), 'test')
+  t.true(report.rejections.every(({ code }) => code === 'forked-log'))
+  t.deepEqual(report.logs.map(({ sequence, frozenAt }) => [sequence, frozenAt]), [[3, 4]])
+  t.deepEqual((await queue.rowsOf(first.id)).map(({ state }) => state), ['running'])
+  t.deepEqual((await queue.rowsOf(second.id)).map(({ state }) => state), ['validated'])
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.sequence, frozenAt]).sort(), [[2, null], [3, 4]])
+  const kept = await queue.entriesOfLog(agent.key, agent.incarnation, 4, { countMax: 10, sizeBytesMax: 1e6 })
+  t.true(kept.some((bytes) => Buffer.compare(bytes, agent.entries[3]?.bytes ?? bytes.slice(1)) === 0))
+  t.true(kept.some((bytes) => Buffer.compare(bytes, branch.entries[3]?.bytes ?? bytes.slice(1)) === 0))
+  const more = await queue.merge(bytesOf(agent.say(receipts(world.statement(agent.node.executor, second.id, 'failed')))), 'test')
+  t.deepEqual([more.accepted.length, more.rejections[0]?.code], [0, 'forked-log'])
+})
+
+test("orders and cancels above a fork of the admin's log are taken back", async (t) => {
+  const { world, agent, admin, first, third } = forked()
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...world.admin.entries, ...agent.entries.slice(0, 1)), 'test')
+  t.is((await queue.orders()).length, 3)
+  t.is(queue.controlsFor(first.id).length, 1)
+  await queue.merge(bytesOf(...admin.entries), 'test')
+  t.is((await queue.orders()).length, 2)
+  t.is(await queue.order(third.id), undefined)
+  t.is(queue.controlsFor(first.id).length, 0)
+  t.is(queue.notAttempted(agent.key, madeAt, new Set(), { countMax: 10, sizeBytesMax: 1e6 }).orders.length, 2)
+})
+
+test('forked logs freeze the same way everywhere, whatever arrived first', async (t) => {
+  const { world, agent, branch, other, admin } = forked()
+  const entries = bytesOf(...world.admin.entries, ...admin.entries.slice(2), ...agent.entries, ...branch.entries.slice(3), ...other.entries)
+  const reference = new MemoryStore()
+  const straight = await world.queue({ store: reference })
+  await straight.merge(entries, 'test')
+  const wanted = await dump(reference, foldedPrefixes)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.shuffledSubarray(entries, { minLength: entries.length }),
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 20, maxLength: 20 }),
+      async (shuffled, sizes) => {
+        const store = new MemoryStore()
+        const queue = await world.queue({ store, name: 'other' })
+        let rest = shuffled
+        for (const size of [...sizes, shuffled.length]) {
+          await queue.merge(rest.slice(0, size), 'test')
+          rest = rest.slice(size)
+        }
+        if (Buffer.compare(queue.digest(), straight.digest()) !== 0) throw new Error('the digests differ')
+        const found = await dump(store, foldedPrefixes)
+        if (found.join('\n') !== wanted.join('\n')) throw new Error(`the stored states differ:\n${found.filter((line) => !wanted.includes(line)).join('\n')}\n--\n${wanted.filter((line) => !found.includes(line)).join('\n')}`)
+        const views = await queue.orders()
+        if (JSON.stringify(views) !== JSON.stringify(await straight.orders())) throw new Error('the views differ')
+        const again = await world.queue({ store, name: 'other' })
+        if (JSON.stringify(await again.orders()) !== JSON.stringify(views)) throw new Error('memory and store differ')
+      }
+    ),
+    { numRuns: 60 }
+  )
+  t.pass()
+})
