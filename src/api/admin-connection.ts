@@ -1,6 +1,6 @@
 /** An admin's process on the network: a short-lived peer key, vouched for by the admin's own for an hour. */
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { removeTree } from '../base/file-durable.ts'
 import { silentLog } from '../base/log.ts'
 import { drawNonce } from '../base/random.ts'
 import { accept } from '../base/result.ts'
@@ -55,7 +55,7 @@ export const openAdminConnection = async (directory: string): Promise<AdminConne
     },
     close: async () => {
       await host.stop()
-      rmSync(blocks, { recursive: true, force: true })
+      removeTree(blocks)
     }
   }
 }

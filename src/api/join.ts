@@ -1,6 +1,5 @@
 /** Makes a node's home: by a token through an endpoint, or, for the first endpoint, from the admin's home. */
 import { generateKeyPairSync } from 'node:crypto'
-import { hostname, networkInterfaces } from 'node:os'
 import { accept } from '../base/result.ts'
 import { checkShape, decodeShape } from '../base/schema.ts'
 import { encodeCbor } from '../base/codec.ts'
@@ -23,6 +22,7 @@ import { enrolAnswerSchema, enrolProtocol } from '../node/protocol/enrol.ts'
 import { Libp2pNetwork } from '../node/libp2p-network.ts'
 import { requestCredential } from '../node/enrolment.ts'
 import { extendCharter } from './charter-change.ts'
+import { hostName, reachableForms } from './system-host.ts'
 import { requireName } from './mesh.ts'
 import * as v from 'valibot'
 import type { KeyId, MeshId } from '../base/brand.ts'
@@ -95,7 +95,7 @@ const planHome = (options: JoinOptions, role: Role): HomePlan => {
   const listen = [...(options.listen ?? (role === 'endpoint' ? defaultEndpointListen : []))]
   const shaped = checkShape(v.array(addressSchema), listen)
   if (!shaped.ok) throw new WritError('bad-address', `cannot listen on ${listen.join(', ')}: ${shaped.detail}`)
-  return { home: options.home, name: requireName(options.name ?? hostname().toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-')), listen }
+  return { home: options.home, name: requireName(options.name ?? hostName()), listen }
 }
 
 const drawKeys = () => {
@@ -188,11 +188,4 @@ const writeHome = (plan: HomePlan, keys: DrawnKeys, made: Enrolled & { readonly 
     listen: plan.listen
   })
   return { mesh: made.chain.mesh, meshName: made.meshName, name: plan.name, role: made.role, key: keys.peer.key }
-}
-
-/** Where a listener on every interface can be dialled: from this machine, and by its other addresses. */
-const reachableForms = (address: string): string[] => {
-  if (!address.startsWith('/ip4/0.0.0.0/')) return [address]
-  const hosts = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter(({ family }) => family === 'IPv4').map((entry) => entry.address))
-  return [...new Set(['127.0.0.1', ...hosts])].map((host) => address.replace('0.0.0.0', host))
 }

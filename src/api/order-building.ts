@@ -1,7 +1,6 @@
 /** From an operator's draft to the indication's body: whom it is for, what it runs, how long it is good. */
-import { createReadStream, statSync } from 'node:fs'
 import { basename } from 'node:path'
-import { describeError, WritError } from '../base/errors.ts'
+import { WritError } from '../base/errors.ts'
 import { compareText } from '../base/bytes.ts'
 import { drawNonce } from '../base/random.ts'
 import { encodeCbor } from '../base/codec.ts'
@@ -10,6 +9,7 @@ import { systemClock } from '../base/system-clock.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { indicationKind, type IndicationBody, type PayloadRef, type Target } from '../record/indication.ts'
 import { checkShape } from '../base/schema.ts'
+import { readScript } from './file-script.ts'
 import { matchesSelector, parseSelector } from '../trust/selector.ts'
 import { compilePattern } from '../trust/order.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
@@ -81,16 +81,6 @@ export const buildPayload = async (payload: DraftPayload, content: Content): Pro
   }
   const ref = await content.add(readScript(payload.file))
   return { ref, format: 'script', name: basename(payload.file), inline: await content.readInline(ref) }
-}
-
-async function* readScript(file: string): AsyncIterable<Uint8Array> {
-  try {
-    if (statSync(file).size > limits.payload.sizeBytesMax) throw new WritError('payload-too-large', `${file} is larger than the ${limits.payload.sizeBytesMax / 2 ** 20} MiB that a payload may have; let a smaller script fetch the rest`)
-    for await (const chunk of createReadStream(file, { highWaterMark: limits.payload.blockBytesMax })) yield chunk as Uint8Array
-  } catch (error) {
-    if (error instanceof WritError) throw error
-    throw new WritError('script-unreadable', `cannot read ${file}: ${describeError(error)}`, { details: { file }, cause: error })
-  }
 }
 
 /** Errors: `bad-order` (every problem with its path), `bad-pattern`. */

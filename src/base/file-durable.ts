@@ -35,6 +35,9 @@ export const makeDirectory = (path: string): void => {
   }
 }
 
+/** Removes a directory and all in it, if it is there. */
+export const removeTree = (path: string): void => rmSync(path, { recursive: true, force: true })
+
 /** Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `key-permissions` (when `secret`), `home-unreadable`. */
 export const readFileGuarded = (path: string, options: { secret: boolean }): Uint8Array => {
   const stats = statGuarded(path)

@@ -39,6 +39,8 @@ export interface DriverDeps {
   readonly formats: ReadonlyMap<string, Format>
   readonly executables: Executables
   readonly baseEnvironment: BaseEnvironment
+  /** Ends the processes of these orders that an earlier executor left running. */
+  readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: Clock
   readonly timers: Timers
@@ -71,8 +73,11 @@ export class ExecutorDriver {
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
   async start(): Promise<void> {
-    const { journal, verifier, log } = this.#deps
-    for (const record of await journal.active()) {
+    const { journal, verifier, killOrphans, log } = this.#deps
+    const records = await journal.active()
+    const orphans = await killOrphans(new Set(records.filter(({ attempts }) => attempts > 0).map(({ id }) => id)))
+    if (orphans > 0) log.warn('processes of an executor that had ended were killed', { orphans })
+    for (const record of records) {
       const order = verifier.open(record.bundle)
       if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
       else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
@@ -179,7 +184,7 @@ export class ExecutorDriver {
     const next = this.#machine.nextTickAt(now)
     if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next - now), timerMsMax), () => this.#dispatch({ kind: 'tick' }))
     // Not before `#performing` is set: an effect that is answered at once comes back here.
-    if (this.#effects.length > 0) this.#performing ??= Promise.resolve().then(() => this.#performAll())
+    if (this.#effects.length > 0) this.#performing ??= this.#performAll()
   }
 
   async #performAll(): Promise<void> {

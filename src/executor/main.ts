@@ -9,7 +9,6 @@ import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { LevelStore } from '../base/level-store.ts'
 import { limits } from '../base/limits.ts'
 import { systemClock, systemTimers } from '../base/system-clock.ts'
-import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import type { Log } from '../base/log.ts'
@@ -24,6 +23,8 @@ import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
 import { Journal } from './journal.ts'
 import { createScriptFormat } from './script-format.ts'
+import { createLineLog } from './system-lines.ts'
+import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
 
 /** Errors: `home-in-use`, and those of `LevelStore.open`. */
@@ -65,6 +66,7 @@ const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log,
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
+      killOrphans,
       baseEnvironment: baseEnvironment(),
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
@@ -84,7 +86,7 @@ const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log,
 
 const run = async (directory: string): Promise<void> => {
   const home = openNodeHome(directory)
-  const log = createSystemLog('executor', home.config.logLevel)
+  const log = createLineLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()
@@ -117,7 +119,7 @@ const settle = async (kept: Promise<void>): Promise<void> => {
   cancel()
 }
 
-/** Errors go to standard error as one line; the exit code is 1. */
+/** Errors go to standard error as one line; what is wrong with the home exits with 7, as in every command of Writ. */
 const main = async (): Promise<number> => {
   const [directory] = process.argv.slice(2)
   try {
@@ -125,8 +127,8 @@ const main = async (): Promise<number> => {
     await run(directory)
     return 0
   } catch (error) {
-    process.stderr.write(`${isWritError(error) ? `${error.code}: ` : ''}${describeError(error)}\n`)
-    return 1
+    process.stderr.write(`writ: ${describeError(error)}${isWritError(error) ? ` [${error.code}]` : ''}\n`)
+    return isWritError(error) ? 7 : 1
   }
 }
 

@@ -82,6 +82,8 @@ const readQuestion = async (frames: FrameStream): Promise<Uint8Array> => {
   try {
     const question = await frames.next(deadline.signal)
     if (question !== undefined) return question
+  } catch (error) {
+    throw deadline.isOver ? new WritError('request-timeout', `no question came within ${requestTimeoutMs / 1000} s`) : error
   } finally {
     deadline.clear()
   }

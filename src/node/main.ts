@@ -94,7 +94,7 @@ const main = async (): Promise<number> => {
     await run(directory)
     return 0
   } catch (error) {
-    process.stderr.write(`${isWritError(error) ? `${error.code}: ` : ''}${describeError(error)}\n`)
+    process.stderr.write(`writ: ${describeError(error)}${isWritError(error) ? ` [${error.code}]` : ''}\n`)
     return 1
   }
 }

@@ -11,6 +11,7 @@ import { presenceKind } from '../record/presence.ts'
 import { sealRecord } from '../record/record.ts'
 import { OwnLog } from '../queue/own-log.ts'
 import { Queue } from '../queue/queue.ts'
+import { isEndpoint } from '../trust/admission.ts'
 import { Agent } from './agent.ts'
 import { AddressBook } from './address-book.ts'
 import { Contacts } from './contacts.ts'
@@ -21,6 +22,7 @@ import { outputProtocol } from './protocol/output.ts'
 import { OutputShelf, type OutputStore } from './output-shelf.ts'
 import { PullLoop } from './pull-loop.ts'
 import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
+import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Charters } from './charters.ts'
 import type { Clock, Timers } from '../base/clock.ts'
 import type { Content } from '../content/content.ts'
@@ -128,7 +130,10 @@ export class Node {
       else this.#lose(admission.peer)
     })
     for (const { admission } of network.peers()) this.#meet(admission.peer, admission.isEndpoint)
-    charters.onChange(() => this.#pulls.demandAll(0))
+    charters.onChange((chain) => {
+      this.#reviewPeers(chain)
+      this.#pulls.demandAll(0)
+    })
     this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
   }
 
@@ -162,6 +167,15 @@ export class Node {
       else if (what.kind === 'control') this.#agent.control(what.control)
       else this.#agent.offer({ indication: what.indication.bytes, controls: [], payload: announcement.payload }, what.indication)
     })
+  }
+
+  /** Who was admitted as something that the charter no longer says is sent away, and may come back as what it is. */
+  #reviewPeers(chain: CharterChain): void {
+    for (const { admission } of this.#deps.network.peers()) {
+      const { peer, membership, admin } = admission
+      const isOutdated = membership === null ? admin !== null && !chain.current.admins.some(({ key }) => key === admin) : isEndpoint(chain, membership) !== admission.isEndpoint
+      if (isOutdated) this.#inBackground('a peer could not be disconnected', this.#deps.network.disconnect(peer))
+    }
   }
 
   #meet(peer: KeyId, isEndpoint: boolean): void {

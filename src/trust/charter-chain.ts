@@ -1,7 +1,8 @@
 /**
  * The chain of charters from version 1, whose record id is the mesh id, to the newest known. A chain only grows:
- * version n+1 names n and is signed by the thresholds of both; of two valid candidates for one version the lower id
- * wins everywhere. Follows the root rotation of TUF (specification, section 5.3).
+ * version n+1 names n and is signed by the thresholds of both. Of two valid chains the longer wins, and of two of one
+ * length the one with the lower id where they part: so a chain never goes backwards, and root keys that were rotated out
+ * cannot take it back with an old version. Follows the root rotation of TUF (specification, section 5.3).
  */
 import { accept, reject, type Result } from '../base/result.ts'
 import { limits } from '../base/limits.ts'
@@ -31,23 +32,31 @@ export const openCharterChain = (mesh: MeshId, charters: readonly Uint8Array[]):
 }
 
 /**
- * Adds what is newer and passes over what is known. Errors: `bad-charter` (gap, wrong link, too few signatures),
- * `malformed`, `oversized`, `bad-signature`; a chain that was rejected half-way is not extended at all.
+ * Adds what is newer and passes over what is known; a rival branch must come whole, from where it parts. Errors:
+ * `bad-charter` (gap, wrong link, too few signatures), `malformed`, `oversized`, `bad-signature`; a chain that was
+ * rejected half-way is not extended at all.
  */
 export const extendCharterChain = (chain: CharterChain, charters: readonly Uint8Array[]): Result<CharterChain> => {
-  let versions = chain.versions
+  let best = chain.versions
+  let branch = chain.versions
   for (const bytes of charters) {
     const opened = openCharter(bytes)
     if (!opened.ok) return opened
     const candidate = opened.value
-    const known = versions[candidate.body.version - 1]
-    if (known?.id === candidate.id) continue
-    const problem = checkSuccession(versions[candidate.body.version - 2], candidate)
+    const { version } = candidate.body
+    if (branch[version - 1]?.id === candidate.id || best[version - 1]?.id === candidate.id) continue
+    const problem = checkSuccession(branch[version - 2], candidate)
     if (problem !== undefined) return reject('bad-charter', problem)
-    if (known !== undefined && compareText(known.id, candidate.id) <= 0) continue
-    versions = [...versions.slice(0, candidate.body.version - 1), candidate]
+    branch = [...branch.slice(0, version - 1), candidate]
+    if (isBetter(branch, best)) best = branch
   }
-  return accept(chainOf(chain.mesh, versions))
+  return accept(chainOf(chain.mesh, best))
+}
+
+const isBetter = (left: readonly Verified<CharterBody>[], right: readonly Verified<CharterBody>[]): boolean => {
+  if (left.length !== right.length) return left.length > right.length
+  const parting = left.findIndex(({ id }, index) => id !== right[index]?.id)
+  return parting !== -1 && compareText(left[parting]?.id ?? '', right[parting]?.id ?? '') < 0
 }
 
 /** The records that someone who knows `version` versions lacks, oldest first. */

@@ -98,18 +98,20 @@ test('a stop interrupts what runs, and the agent still hears of it', async (t) =
   t.deepEqual(states(await hears(home, () => true)), ['running', 'interrupted'])
 })
 
-test('an executor that was killed while an order ran says that it was interrupted', async (t) => {
+test('an executor that was killed while an order ran says that it was interrupted, and ends what was left of it', async (t) => {
   const { home, offer } = await createHome(t)
   const marks = path.join(home, 'marks')
-  await offer('1', ['sh', '-c', `echo started >> ${marks}; exec sleep 1`])
+  const pidFile = path.join(home, 'pid')
+  await offer('1', ['sh', '-c', `echo started >> ${marks}; echo $$ > ${pidFile}; exec sleep 60`])
   const first = start(t, home)
-  await hears(home, (heard) => heard.length >= 2)
+  const pid = Number(await eventually(() => readFile(pidFile, 'utf8').catch(() => ''), (content) => content.endsWith('\n')))
   await end(first, 'SIGKILL')
   const second = start(t, home)
   const heard = await hears(home, (all) => states(all).includes('interrupted'))
   t.is(heard.find(({ state }) => state === 'interrupted')?.code, 'restarted')
   t.is(await end(second, 'SIGTERM'), 0)
   t.is(await readFile(marks, 'utf8'), 'started\n')
+  await eventually(() => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => ''), (environment) => environment === '')
 })
 
 test('an agent that is killed comes back, and hears the outcome of what ran meanwhile', async (t) => {
@@ -131,16 +133,16 @@ test('a home that is in use is refused', async (t) => {
   await hears(home, (heard) => heard.length >= 1)
   const second = start(t, home)
   const [message, [exitCode]] = await Promise.all([errorText(second), once(second, 'exit') as Promise<[number]>])
-  t.is(exitCode, 1)
-  t.regex(message, /^home-in-use: /)
+  t.is(exitCode, 7)
+  t.regex(message, /\[home-in-use\]/)
   t.is(await end(first, 'SIGTERM'), 0)
 })
 
 test('without a home it says what it needs', async (t) => {
   const executor = start(t)
   const [message, [exitCode]] = await Promise.all([errorText(executor), once(executor, 'exit') as Promise<[number]>])
-  t.is(exitCode, 1)
-  t.regex(message, /^bad-usage: /)
+  t.is(exitCode, 7)
+  t.regex(message, /\[bad-usage\]/)
 })
 
 test('nothing in the executor can open a socket', (t) => {

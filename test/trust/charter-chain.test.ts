@@ -111,26 +111,33 @@ test('a charter with more signatures than it needs is the same charter', (t) => 
   t.deepEqual(extended.ok && idsOf(extended.value), [first.id])
 })
 
-test('any order of arrival leads to the same chain, once everything was heard often enough', (t) => {
-  const branch = (name: string): Charter[] => {
+test('any order of arrival of whole branches leads to the same chain', (t) => {
+  const branchesOf = (name: string): Charter[][] => {
     const two = nextOf(first, { name })
     const three = nextOf(two)
-    return [two, three, nextOf(two, { expiresAt: blank.expiresAt + 1 }), nextOf(three)]
+    return [[two], [two, three], [two, nextOf(two, { expiresAt: blank.expiresAt + 1 })], [two, three, nextOf(three)]]
   }
-  const known = [...branch('left'), ...branch('right'), ...branch('middle')]
-  const settle = (order: readonly Charter[]): string[] => {
+  const known = [...branchesOf('left'), ...branchesOf('right'), ...branchesOf('middle')]
+  const settle = (order: readonly Charter[][]): string[] => {
     let chain = opened(first)
-    // One round settles one version for good.
-    for (let round = 0; round < 4; round += 1) {
-      for (const { bytes } of order) {
-        const extended = extendCharterChain(chain, [bytes])
-        if (extended.ok) chain = extended.value
-      }
+    for (const branch of order) {
+      const extended = extendCharterChain(chain, branch.map(({ bytes }) => bytes))
+      t.true(extended.ok)
+      if (extended.ok) chain = extended.value
     }
     return idsOf(chain)
   }
   const expected = settle(known)
+  t.is(expected.length, 4)
   fc.assert(fc.property(fc.shuffledSubarray(known, { minLength: known.length }), (order) => t.deepEqual(settle(order), expected)), { numRuns: 30 })
+})
+
+test('a chain never gets shorter, whatever a rival of an old version is signed by', (t) => {
+  const long = opened(first, nextOf(first, { name: 'long' }), nextOf(nextOf(first, { name: 'long' })))
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const extended = extendCharterChain(long, [nextOf(first, { name: `rival-${attempt}` }).bytes])
+    t.deepEqual(extended.ok && idsOf(extended.value), idsOf(long))
+  }
 })
 
 test('somebody who knows so many versions is told the later ones, oldest first', (t) => {
