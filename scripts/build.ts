@@ -2,7 +2,7 @@
  * Bundles the entry points: the command line, the executor, the agent, and the library. Each is one file, so that a server starts it
  * in a fraction of the time that node_modules takes; only LevelDB's native module stays outside.
  */
-import { build } from 'esbuild'
+import { build, type BuildOptions } from 'esbuild'
 import { chmodSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -13,7 +13,7 @@ const directory = `${root}dist`
 const banner = "import { createRequire as writCreateRequire } from 'node:module'; const require = writCreateRequire(import.meta.url);"
 
 rmSync(directory, { recursive: true, force: true })
-const common = {
+const common: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
@@ -23,9 +23,8 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   minifySyntax: true,
-  minifyWhitespace: true,
-  keepNames: false
-} as const
+  minifyWhitespace: true
+}
 
 await build({ ...common, entryPoints: { executor: 'src/executor/main.ts', agent: 'src/node/main.ts' }, outdir: directory, banner: { js: banner } })
 // The library is loaded when a command first needs it, so it must stay a file of its own.

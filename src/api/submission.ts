@@ -1,6 +1,7 @@
 /** Brings an admin's entry to the endpoints: returns when min(2, endpoints) hold it, or all that can be reached do. */
 import { isWritError, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { systemTimers } from '../base/system-clock.ts'
 import { withAdminLog, type AdminLogOptions } from './admin-log.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import type { EntryBody, EntryContent } from '../record/entry.ts'
@@ -57,12 +58,14 @@ export const submitEntry = async (
   const first = [...(await connection.session.contact())]
   const sending = new Map(first.slice(0, limits.submit.holdersWanted).map((endpoint) => [endpoint, begin(endpoint)]))
   await Promise.race([Promise.all(sending.values()), untilFirst(sending)])
-  const patience = AbortSignal.timeout(limits.submit.nextHolderMs)
-  for (const endpoint of await connection.session.settle(patience)) {
+  const patience = new AbortController()
+  const cancel = systemTimers.after(limits.submit.nextHolderMs, () => patience.abort())
+  for (const endpoint of await connection.session.settle(patience.signal)) {
     if (sending.size - failures.length >= limits.submit.holdersWanted) break
     if (!sending.has(endpoint)) sending.set(endpoint, begin(endpoint))
   }
-  await waitFor(Promise.all(sending.values()), held.size > 0 ? patience : undefined)
+  await waitFor(Promise.all(sending.values()), held.size > 0 ? patience.signal : undefined)
+  cancel()
   if (held.size === 0) throw failures.find((error) => isWritError(error)) ?? failures[0] ?? new WritError('no-endpoint-reachable', 'no endpoint took the order; try again')
   return [...held].map((endpoint) => nameOf(connection, endpoint))
 }

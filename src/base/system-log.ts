@@ -15,7 +15,7 @@ const wrap = (logger: Logger): Log => ({
 export const createSystemLog = (name: string, level: LogLevel): Log =>
   wrap(
     pino(
-      { name, level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+      { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
       destination({ dest: 2, sync: true })
     ).child({ process: name })
   )

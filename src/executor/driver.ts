@@ -184,7 +184,7 @@ export class ExecutorDriver {
     const next = this.#machine.nextTickAt(now)
     if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next - now), timerMsMax), () => this.#dispatch({ kind: 'tick' }))
     // Not before `#performing` is set: an effect that is answered at once comes back here.
-    if (this.#effects.length > 0) this.#performing ??= this.#performAll()
+    if (this.#effects.length > 0) this.#performing ??= Promise.resolve().then(() => this.#performAll())
   }
 
   async #performAll(): Promise<void> {

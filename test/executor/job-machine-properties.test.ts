@@ -28,12 +28,12 @@ const onOrder = fc.record({
 })
 const actions: fc.Arbitrary<Action[]> = fc.array(
   fc.oneof({ weight: 12, arbitrary: onOrder }, { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), byMs: fc.nat(1500) }) }, { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'agent-started' as const, 'trust-changed' as const) }) }),
-  { maxLength: 60 }
+  { maxLength: 60, size: 'max' }
 )
 
 const strayEvent = (kind: Action['kind'], indication: Order['id']): JobEvent | undefined => {
   if (kind === 'stray-prepared') return { kind: 'prepared', indication, verdict: reject('payload-mismatch') }
-  if (kind === 'stray-judged') return { kind: 'judged', indication, verdict: { ok: true, value: null } }
+  if (kind === 'stray-judged') return { kind: 'judged', indication, verdict: reject('not-an-admin') }
   if (kind === 'stray-recalled') return { kind: 'recalled', indication, history: { kind: 'fresh' } }
   if (kind === 'fail-payload') return { kind: 'payload-failed', indication, code: 'payload-unavailable', detail: '' }
   if (kind === 'cancel') return { kind: 'cancel', indication }

@@ -104,6 +104,7 @@ export class JobWorld {
       case 'record-outcome':
         this.#check(known?.kind !== 'finished', 'two outcomes')
         this.#check(!this.running.has(id), 'an outcome while it runs')
+        this.#check(this.spawns.has(id) || !['succeeded', 'failed', 'interrupted'].includes(effect.statement.state), 'an outcome of what never ran')
         this.journal.set(id, { order: effect.order, record: { kind: 'finished' } })
         this.outcomes.set(id, [...(this.outcomes.get(id) ?? []), effect.statement.state])
         this.codes.set(id, effect.statement.code)

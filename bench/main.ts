@@ -1,0 +1,40 @@
+/**
+ * `npm run bench -- NAME [--json]`: measures the bundle beside what it is compared with, in one run on this machine.
+ * Exit code 0 when it was measured, whether or not the goals were met; 2 for bad usage.
+ */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { runFanout } from './fanout.ts'
+import { runFootprint } from './footprint.ts'
+import { renderReport, type Report, type Tell } from './report.ts'
+import { runSignatures } from './signatures.ts'
+
+const benches: Readonly<Record<string, (tell: Tell) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, signatures: runSignatures }
+
+const usage = `usage: npm run bench -- NAME [--json]\nbenches: ${Object.keys(benches).join(', ')}\n`
+
+const readArguments = (): { readonly name: string; readonly json: boolean } | undefined => {
+  try {
+    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
+    const [name] = positionals
+    return name !== undefined && positionals.length === 1 && Object.hasOwn(benches, name) ? { name, json: values.json } : undefined
+  } catch {
+    return undefined // an unknown flag
+  }
+}
+
+const main = async (): Promise<number> => {
+  const wanted = readArguments()
+  const run = wanted === undefined ? undefined : benches[wanted.name]
+  if (wanted === undefined || run === undefined) {
+    process.stderr.write(usage)
+    return 2
+  }
+  const machine = { cores: availableParallelism(), node: process.version }
+  const report = await run((message) => process.stderr.write(`${message}\n`))
+  const heading = `${wanted.name}, on ${machine.cores} cores with Node ${machine.node}`
+  process.stdout.write(wanted.json ? `${JSON.stringify({ bench: wanted.name, machine, ...report.measurements, goals: report.goals })}\n` : `${heading}\n\n${renderReport(report)}`)
+  return 0
+}
+
+process.exitCode = await main()

@@ -1,0 +1,90 @@
+/** A mesh on this machine, of processes from the bundle, made with the public library as the command line makes it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { childrenOf, findFreePort, until, type Scope } from './processes.ts'
+
+export type Library = typeof import('../src/api/index.ts')
+
+export const cliFile = fileURLToPath(new URL('../dist/writ.js', import.meta.url))
+const libraryFile = new URL('../dist/index.js', import.meta.url).href
+
+/** What production loads, not its source. */
+export const loadLibrary = async (): Promise<Library> => (await import(libraryFile)) as Library
+
+export interface RunningNode {
+  readonly name: string
+  readonly executor: number
+  readonly agent: number
+  /** From the spawn of `writ start` to the line that says it joined. */
+  readonly joinedMs: number
+  /** From that spawn to an endpoint's answer to its first question. */
+  readonly contactMs: number
+  stop(): Promise<void>
+}
+
+export interface Mesh {
+  readonly admin: string
+  readonly endpoints: readonly RunningNode[]
+  readonly agents: readonly RunningNode[]
+}
+
+/** Time for gossip to find its neighbours and for the first collections of garbage. */
+const settleMs = 4000
+
+export const startNode = async (scope: Scope, library: Library, name: string): Promise<RunningNode> => {
+  const home = scope.path(name)
+  const [startedAt, startedAtEpoch] = [performance.now(), Date.now()]
+  const node = scope.node(name, [cliFile, 'start', '--home', home])
+  await until(`${name} joins`, () => (node.log().includes('"msg":"joined"') ? true : undefined))
+  const joinedMs = performance.now() - startedAt
+  const contactAt = await until(`${name} has contact`, async () => {
+    const { live } = await library.readStatus({ home })
+    return live?.pid === node.pid && live.lastContactAt !== null ? live.lastContactAt : undefined
+  })
+  const [agent] = childrenOf(node.pid)
+  if (agent === undefined) throw new Error(`${name} has no agent process`)
+  return { name, executor: node.pid, agent, joinedMs, contactMs: contactAt - startedAtEpoch, stop: () => node.stop() }
+}
+
+/** Two endpoints, and `agents` nodes with the label `bench=agent`; returns when everyone was heard of at an endpoint. */
+export const startMesh = async (scope: Scope, library: Library, counts: { readonly agents: number }): Promise<Mesh> => {
+  const admin = scope.path('admin')
+  await library.createMesh({ home: admin, mesh: 'bench' })
+  const listenOn = async (): Promise<string[]> => [`/ip4/127.0.0.1/tcp/${await findFreePort()}`]
+  await library.bootstrapEndpoint({ admin, home: scope.path('endpoint-1'), name: 'endpoint-1', listen: await listenOn() })
+  const first = await startNode(scope, library, 'endpoint-1')
+  const token = await library.createInvite({ home: admin, role: 'endpoint' })
+  await library.joinMesh({ token, home: scope.path('endpoint-2'), name: 'endpoint-2', listen: await listenOn() })
+  const endpoints = [first, await startNode(scope, library, 'endpoint-2')]
+  await knowEndpoints(library, admin, 2)
+  const invite = await library.createInvite({ home: admin, role: 'agent', labels: { bench: 'agent' }, uses: counts.agents })
+  const agents: RunningNode[] = []
+  for (let index = 1; index <= counts.agents; index += 1) {
+    const name = `agent-${String(index).padStart(2, '0')}`
+    await library.joinMesh({ token: invite, home: scope.path(name), name })
+    agents.push(await startNode(scope, library, name))
+  }
+  await waitForContact(library, admin, counts.agents + 2)
+  return { admin, endpoints, agents }
+}
+
+/** Any command makes the admin's home learn the endpoints, so that invites name them all. */
+const knowEndpoints = async (library: Library, home: string, wanted: number): Promise<void> => {
+  const admin = await library.createAdmin({ home })
+  try {
+    await until('both endpoints are known', async () => ((await admin.nodes()).filter(({ addresses }) => addresses.length > 0).length >= wanted ? true : undefined))
+    await admin.submit({ target: { kind: 'all' }, payload: { kind: 'command', argv: ['true'] } })
+  } finally {
+    await admin.close()
+  }
+}
+
+const waitForContact = async (library: Library, home: string, wanted: number): Promise<void> => {
+  const admin = await library.createAdmin({ home })
+  try {
+    await until('every node has called', async () => ((await admin.nodes()).filter(({ lastContactAt }) => lastContactAt !== null).length >= wanted ? true : undefined))
+    await delay(settleMs)
+  } finally {
+    await admin.close()
+  }
+}
