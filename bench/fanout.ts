@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { cliFile, loadLibrary, startMesh, type Library, type Mesh } from './mesh.ts'
+import { cliFile, loadLibrary, startMesh, type Mesh } from './mesh.ts'
 import { measureFloor, type FloorRun } from './floor.ts'
 import { readCpu, Scope } from './processes.ts'
 import { atMost, median, round, spreadOf, tabulate, type Goal, type Report, type Spread, type Tell } from './report.ts'

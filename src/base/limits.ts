@@ -250,6 +250,7 @@ export const limits = {
     summaryAgentsMax: 20,
     /** Of each agent's output, when there are several. */
     summaryLinesMax: 10,
+    summaryLinesOfOneMax: 50,
     /** Agents that are named while they are waited for. */
     waitingNamesMax: 4,
     /** Where progress is plain lines, as in a log of a pipeline. */

@@ -24,7 +24,8 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
   [
     exitCodes.usage,
     [
-      'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication'
+      'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication',
+      'ambiguous-node', 'bad-name', 'bad-address', 'bad-order', 'bad-invite', 'too-many-targets'
     ]
   ],
   [exitCodes.noTarget, ['no-target', 'unknown-node', 'unknown-indication', 'output-unavailable']],
@@ -40,9 +41,9 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
     [
       // the order
       'not-authorised', 'not-an-admin', 'not-permitted', 'payload-too-large', 'bad-payload', 'payload-unavailable', 'payload-incomplete',
-      'unknown-format', 'bad-validity', 'bad-location', 'expired', 'not-yet-valid',
+      'unknown-format', 'not-accepted', 'bad-validity', 'bad-location', 'expired', 'not-yet-valid',
       // the token or the name
-      'bad-token', 'token-expired', 'token-used-up', 'wrong-counter', 'name-taken', 'not-an-enroller', 'clock-skew',
+      'bad-token', 'token-expired', 'token-used-up', 'wrong-counter', 'name-taken', 'mesh-has-endpoint', 'root-key-missing', 'not-an-enroller', 'clock-skew',
       // who asks, or in whose name
       'wrong-mesh', 'wrong-type', 'charter-expired', 'charter-behind', 'charter-unknown', 'bad-charter', 'bad-credential',
       'credential-expired', 'bad-session', 'session-expired', 'not-admitted', 'not-an-endpoint', 'bad-proof', 'bad-signature',

@@ -76,10 +76,10 @@ const outputLines = (row: QueueRow, stream: 'stdout' | 'stderr', linesMax: numbe
  * screen, those that did not succeed.
  */
 export const renderSummary = (view: OrderView, paint: Paint): string => {
-  const { summaryAgentsMax, summaryLinesMax } = limits.cli
+  const { summaryAgentsMax, summaryLinesMax, summaryLinesOfOneMax } = limits.cli
   const areAllShown = view.rows.length <= summaryAgentsMax
   const shown = areAllShown ? view.rows : view.rows.filter(({ state }) => state !== 'succeeded')
-  const linesMax = shown.length === 1 ? Number.POSITIVE_INFINITY : summaryLinesMax
+  const linesMax = shown.length === 1 ? summaryLinesOfOneMax : summaryLinesMax
   const agents = agentLines(shown, paint)
   const lines: string[] = []
   for (const [index, row] of shown.entries()) {

@@ -43,7 +43,7 @@ const renderStatus = (found: NodeStatus, now: number): string => {
   const lines: readonly (readonly [string, string])[] = [
     ['name', found.name],
     ['role', found.role],
-    ['labels', labelsText(found.labels)],
+    ['labels', labelsText(found.labels) || '-'],
     ['mesh', `${found.mesh.name} (${found.mesh.id})`],
     ['key', found.key],
     ['release', found.release],

@@ -16,6 +16,6 @@ export const createCommandFormat = (executables: Executables): Format => ({
     const [name = '', ...args] = command.value.argv
     if (command.value.argv.some((argument) => argument.includes('\0'))) return reject('bad-payload', 'an argument contains a zero byte')
     const file = await executables.find(name, searchPath)
-    return file === undefined ? reject('prerequisite-missing', `no executable ${name} in ${searchPath}`) : accept({ file, args })
+    return file === undefined ? reject('prerequisite-missing', name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`) : accept({ file, args })
   }
 })

@@ -15,8 +15,8 @@ import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
 import { computeEnvironment, searchPathOf, type BaseEnvironment } from './environment.ts'
-import type { FileCache } from './file-cache.ts'
-import type { FileOutputs } from './file-output.ts'
+import type { InstructionCache } from './file-cache.ts'
+import type { KeptOutputs } from './file-output.ts'
 import type { Executables, Format, Launch } from './format.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
 import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
@@ -33,8 +33,8 @@ export interface DriverDeps {
   readonly signer: Signer
   readonly verifier: Verifier
   readonly journal: Journal
-  readonly cache: FileCache
-  readonly outputs: FileOutputs
+  readonly cache: InstructionCache
+  readonly outputs: KeptOutputs
   readonly runner: Runner
   readonly formats: ReadonlyMap<string, Format>
   readonly executables: Executables
@@ -260,7 +260,7 @@ export class ExecutorDriver {
     if (!payload.ok) return payload
     const searchPath = searchPathOf(baseEnvironment, body)
     for (const name of body.prerequisites.executables) {
-      if ((await executables.find(name, searchPath)) === undefined) return reject('prerequisite-missing', `no executable ${name} in ${searchPath}`)
+      if ((await executables.find(name, searchPath)) === undefined) return reject('prerequisite-missing', name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`)
     }
     const format = formats.get(body.format)
     assert(format, 'an order of an unknown format was judged to be in order')

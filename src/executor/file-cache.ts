@@ -30,6 +30,9 @@ export interface Workspace {
   readonly directory: string
 }
 
+/** What the executor asks of its cache. */
+export type InstructionCache = Pick<FileCache, 'begin' | 'append' | 'finish' | 'prepareWorkspace' | 'discard'>
+
 export class FileCache {
   readonly #jobs: string
   readonly #sizeBytesMax: number

@@ -14,6 +14,9 @@ import type { Output } from '../record/statement.ts'
 const { headBytesMax, streamBytesMax } = limits.output
 const { chunkBytesMax, outputsBytesMax } = limits.executor
 
+/** What is asked of outputs that were kept. */
+export type KeptOutputs = Pick<FileOutputs, 'readKept' | 'chunks' | 'release'>
+
 export class FileOutputs {
   readonly #directory: string
   readonly #sizeBytesMax: number

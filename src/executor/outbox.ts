@@ -6,7 +6,7 @@ import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './child-channel.ts'
-import type { FileOutputs } from './file-output.ts'
+import type { KeptOutputs } from './file-output.ts'
 import type { ToAgent } from './ipc.ts'
 import type { Statement } from './journal.ts'
 
@@ -14,12 +14,12 @@ type Item = { readonly kind: 'message'; readonly message: ToAgent } | { readonly
 
 export class Outbox {
   readonly #channel: Channel<ToAgent>
-  readonly #outputs: FileOutputs
+  readonly #outputs: KeptOutputs
   readonly #log: Log
   #items: Item[] = []
   #isSending = false
 
-  constructor(channel: Channel<ToAgent>, outputs: FileOutputs, log: Log) {
+  constructor(channel: Channel<ToAgent>, outputs: KeptOutputs, log: Log) {
     this.#channel = channel
     this.#outputs = outputs
     this.#log = log

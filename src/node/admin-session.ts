@@ -103,5 +103,7 @@ const explainSilence = (endpoints: readonly EndpointAddress[], tookMs: number, e
   const refusal = causes.find((cause): cause is WritError => isWritError(cause) && !lost.has(cause.code))
   if (refusal !== undefined && causes.every((cause) => isWritError(cause) && !lost.has(cause.code))) return refusal
   const addresses = endpoints.flatMap(({ name, addresses }) => addresses.map((address) => `${name} at ${address}`))
-  return new WritError('no-endpoint-reachable', `no endpoint answered within ${(tookMs / 1000).toFixed(1)} s; tried ${addresses.join(', ')}: ${describeError(causes[0])}`, { details: { addresses, tookMs }, cause: error })
+  return new WritError('no-endpoint-reachable', `no endpoint answered within ${(tookMs / 1000).toFixed(1)} s; tried ${addresses.join(', ')} (${reasonOf(causes[0])}); check that it runs, and that this machine can reach it`, { details: { addresses, tookMs }, cause: error })
 }
+
+const reasonOf = (error: unknown): string => (isWritError(error) && typeof error.details['reason'] === 'string' ? error.details['reason'] : describeError(error))

@@ -25,6 +25,8 @@ export type ContactEvent =
   | { readonly kind: 'known'; readonly of: ContactKind; readonly contacts: readonly Omit<Contact, 'kind'>[] }
   | { readonly kind: 'connected'; readonly peer: KeyId }
   | { readonly kind: 'disconnected'; readonly peer: KeyId }
+  /** The end of a dial. Whether the peer is connected is said by the events above: it may be gone again. */
+  | { readonly kind: 'dialled'; readonly peer: KeyId }
   | { readonly kind: 'dial-failed'; readonly peer: KeyId }
   | { readonly kind: 'tick' }
 
@@ -35,7 +37,9 @@ export type ContactEffect =
 
 interface Track {
   contact: Contact
-  status: 'idle' | 'dialling' | 'connected'
+  /** False for one that was left out since, and is kept only while something goes on with it. */
+  isKnown: boolean
+  isDialling: boolean
   failures: number
   retryAt: Millis
 }
@@ -49,6 +53,8 @@ export class ContactMachine {
   readonly #options: ContactOptions
   readonly #random: Random
   readonly #tracks = new Map<KeyId, Track>()
+  /** Whoever is connected, a contact or not: one that becomes a contact later needs no dial. */
+  readonly #connected = new Set<KeyId>()
 
   constructor(random: Random, options: ContactOptions) {
     this.#random = random
@@ -63,44 +69,59 @@ export class ContactMachine {
 
   #learn(kind: ContactKind, contacts: readonly Omit<Contact, 'kind'>[]): void {
     const known = new Set(contacts.map(({ key }) => key))
-    for (const [key, track] of this.#tracks) if (track.contact.kind === kind && !known.has(key) && track.status === 'idle') this.#tracks.delete(key)
+    for (const [key, track] of this.#tracks) {
+      if (track.contact.kind !== kind || known.has(key)) continue
+      track.isKnown = false
+      this.#forget(key, track)
+    }
     for (const { key, addresses } of contacts) {
       if (key === this.#options.self || addresses.length === 0) continue
       const track = this.#tracks.get(key)
-      if (track === undefined) this.#tracks.set(key, { contact: { key, kind, addresses }, status: 'idle', failures: 0, retryAt: 0 })
-      else if (kind === 'endpoint' || track.contact.kind === 'neighbour') track.contact = { key, kind, addresses }
+      if (track === undefined) this.#tracks.set(key, { contact: { key, kind, addresses }, isKnown: true, isDialling: false, failures: 0, retryAt: 0 })
+      else if (kind === 'endpoint' || track.contact.kind === 'neighbour') Object.assign(track, { contact: { key, kind, addresses }, isKnown: true })
     }
   }
 
-  #note(kind: 'connected' | 'disconnected' | 'dial-failed', peer: KeyId, now: Millis): void {
+  #note(kind: 'connected' | 'disconnected' | 'dialled' | 'dial-failed', peer: KeyId, now: Millis): void {
+    if (kind === 'connected') this.#connected.add(peer)
+    if (kind === 'disconnected') this.#connected.delete(peer)
     const track = this.#tracks.get(peer)
     if (track === undefined) return
-    if (kind === 'connected') {
-      track.status = 'connected'
+    if (kind === 'dialled' || kind === 'dial-failed') track.isDialling = false
+    if (this.#connected.has(peer)) {
       track.failures = 0
       return
     }
-    track.status = 'idle'
     track.failures = kind === 'dial-failed' ? track.failures + 1 : 1
     const ceiling = Math.min(limits.network.reconnectMsMin * 2 ** (track.failures - 1), limits.network.reconnectMsMax)
     track.retryAt = now + Math.round(ceiling * (0.5 + 0.5 * this.#random.fraction()))
+    this.#forget(peer, track)
+  }
+
+  #forget(peer: KeyId, track: Track): void {
+    if (!track.isKnown && this.#isIdle(track)) this.#tracks.delete(peer)
+  }
+
+  #isIdle({ contact, isDialling }: Track): boolean {
+    return !isDialling && !this.#connected.has(contact.key)
   }
 
   #plan(kind: ContactKind, now: Millis): ContactEffect[] {
     const tracks = [...this.#tracks.values()].filter(({ contact }) => contact.kind === kind)
-    const busy = tracks.filter(({ status }) => status !== 'idle').length
-    const ready = tracks.filter(({ status, retryAt }) => status === 'idle' && retryAt <= now)
-    const chosen = rankByRendezvous(this.#options.self, ready.map(({ contact }) => contact.key)).slice(0, Math.max(0, this.#options.wanted[kind] - busy))
+    const idle = tracks.filter((track) => this.#isIdle(track))
+    const ready = idle.filter(({ retryAt }) => retryAt <= now)
+    const missing = Math.max(0, this.#options.wanted[kind] - (tracks.length - idle.length))
+    const chosen = rankByRendezvous(this.#options.self, ready.map(({ contact }) => contact.key)).slice(0, missing)
     return chosen.flatMap((peer) => {
       const track = this.#tracks.get(peer)
       if (track === undefined) return []
-      track.status = 'dialling'
+      track.isDialling = true
       return [{ kind: 'dial' as const, peer, addresses: track.contact.addresses }]
     })
   }
 
   #wake(now: Millis): ContactEffect[] {
-    const waits = [...this.#tracks.values()].filter(({ status, retryAt }) => status === 'idle' && retryAt > now).map(({ retryAt }) => retryAt - now)
+    const waits = [...this.#tracks.values()].filter((track) => this.#isIdle(track) && track.retryAt > now).map(({ retryAt }) => retryAt - now)
     return waits.length === 0 ? [] : [{ kind: 'wake', delayMs: Math.min(...waits) }]
   }
 }

@@ -47,7 +47,7 @@ export class Contacts {
 
   #dial(peer: KeyId, addresses: readonly string[]): void {
     this.#deps.network.connect(peer, addresses).then(
-      () => this.handle({ kind: 'connected', peer }),
+      () => this.handle({ kind: 'dialled', peer }),
       (error: unknown) => {
         this.#deps.log.info('a peer was not reached and is tried again', { peer, addresses, error: describeError(error) })
         this.handle({ kind: 'dial-failed', peer })

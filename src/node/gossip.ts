@@ -12,6 +12,7 @@ import { wasEverAdmin } from '../trust/charter-chain.ts'
 import { announcementSchema, encodeAnnouncement, indicationsTopic, receiptsTopic, type Announcement } from './protocol/announcement.ts'
 import type { Charters } from './charters.ts'
 import type { GossipVerdict, Network } from './network.ts'
+import type { CheckSignature } from '../record/keys.ts'
 import type { KeyId, MeshId } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
 
@@ -25,6 +26,8 @@ export interface GossipDeps {
   readonly network: Network
   readonly charters: Charters
   readonly log: Log
+  /** The thread pool when absent. */
+  readonly checkSignature?: CheckSignature
 }
 
 export class Gossip {
@@ -69,7 +72,7 @@ export class Gossip {
     const { author, content, mesh } = entry.value.body
     if (mesh !== this.#mesh) return 'reject'
     if (!wasEverAdmin(this.#deps.charters.chain, author)) return 'ignore'
-    if (!(await verifyRecord(entry.value, [author])).ok) return 'reject'
+    if (!(await verifyRecord(entry.value, [author], this.#deps.checkSignature)).ok) return 'reject'
     if (content.kind === 'control') {
       this.#heard.set(message, { announcement: announcement.value, what: { kind: 'control', control: content.control } })
       return 'accept'

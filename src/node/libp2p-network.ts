@@ -258,6 +258,6 @@ const cancelled = (peer: KeyId, protocol: string, cause: unknown): WritError =>
   new WritError('request-cancelled', `the answer of ${peer} on ${protocol} is no longer wanted`, { details: { peer, protocol }, cause })
 
 const unreachable = (peer: KeyId, addresses: readonly string[], reason: string, cause?: unknown): WritError =>
-  new WritError('unreachable', `cannot reach ${peer} at ${addresses.join(', ') || 'any address'}: ${reason}; check that it runs and that the addresses are right`, { details: { peer, addresses }, cause })
+  new WritError('unreachable', `cannot reach ${peer} at ${addresses.join(', ') || 'any address'}: ${reason}; check that it runs and that the addresses are right`, { details: { peer, addresses, reason }, cause })
 
 const reasonOf = (error: unknown): string => (error instanceof AggregateError ? [...new Set(error.errors.map(describeError))].join('; ') : describeError(error))

@@ -35,7 +35,7 @@ import type { Log } from '../base/log.ts'
 import type { Membership } from '../trust/admission.ts'
 import type { Network } from './network.ts'
 import type { Random } from '../base/random.ts'
-import type { Signer } from '../record/keys.ts'
+import type { CheckSignature, Signer } from '../record/keys.ts'
 import type { Verified } from '../record/record.ts'
 
 export interface NodeDeps {
@@ -51,6 +51,8 @@ export interface NodeDeps {
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
+  /** The thread pool when absent; simulations answer at once, so that nothing depends on which thread is first. */
+  readonly checkSignature?: CheckSignature
 }
 
 export interface NodeOptions {

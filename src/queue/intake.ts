@@ -12,6 +12,7 @@ import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified
 import { statementKind, type StatementBody } from '../record/statement.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
+import type { CheckSignature } from '../record/keys.ts'
 import type { KeyId, MeshId, RecordId } from '../base/brand.ts'
 
 export interface Rejection {
@@ -51,14 +52,20 @@ export const decodeEntry = (mesh: MeshId, bytes: Uint8Array): Result<Sealed<Entr
   return decoded
 }
 
+/** What entries are judged by. */
+export interface IntakeContext {
+  readonly chain: CharterChain
+  readonly checkSignature: CheckSignature
+}
+
 /** Errors: `bad-signature`. */
-export const openEntry = async (chain: CharterChain, sealed: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
+export const openEntry = async (context: IntakeContext, sealed: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
   const problems: Rejection[] = []
-  const [verified, content] = await Promise.all([verifyRecord(sealed, [sealed.body.author]), openContent(chain, sealed, problems)])
+  const [verified, content] = await Promise.all([verifyRecord(sealed, [sealed.body.author], context.checkSignature), openContent(context, sealed, problems)])
   return verified.ok ? accept({ record: verified.value, content, problems }) : verified
 }
 
-const openContent = async (chain: CharterChain, { id, body }: Sealed<EntryBody>, problems: Rejection[]): Promise<OpenedContent> => {
+const openContent = async (context: IntakeContext, { id, body }: Sealed<EntryBody>, problems: Rejection[]): Promise<OpenedContent> => {
   const { author, content } = body
   const pass = (code: string, detail: string): { kind: 'other' } => {
     problems.push({ code, detail, author, entry: id })
@@ -66,22 +73,22 @@ const openContent = async (chain: CharterChain, { id, body }: Sealed<EntryBody>,
   }
   switch (content.kind) {
     case 'credential': {
-      const opened = openCredential(chain, content.credential)
+      const opened = openCredential(context.chain, content.credential)
       const isOwn = !opened.ok || opened.value.credential.body.peer === author
       return { kind: 'credential', membership: isOwn ? opened : reject('bad-credential', 'the credential is that of another node') }
     }
     case 'indication': {
-      const opened = await openInner(indicationKind, content.indication, { mesh: chain.mesh, signer: (inner) => inner.admin })
+      const opened = await openInner(context, indicationKind, content.indication, (inner) => inner.admin)
       if (!opened.ok) return pass(opened.code, opened.detail)
       return opened.value.body.admin === author ? { kind: 'indication', indication: opened.value as Indication } : pass('wrong-author', 'the order is that of another admin')
     }
     case 'control': {
-      const opened = await openInner(controlKind, content.control, { mesh: chain.mesh, signer: (inner) => inner.admin })
+      const opened = await openInner(context, controlKind, content.control, (inner) => inner.admin)
       if (!opened.ok) return pass(opened.code, opened.detail)
       return opened.value.body.admin === author ? { kind: 'control', control: opened.value } : pass('wrong-author', 'the control is that of another admin')
     }
     case 'receipts': {
-      const opened = await Promise.all(content.receipts.map((receipt) => openReceipt(chain.mesh, receipt)))
+      const opened = await Promise.all(content.receipts.map((receipt) => openReceipt(context, receipt)))
       for (const result of opened) if (!result.ok) pass(result.code, result.detail)
       return { kind: 'receipts', receipts: opened.flatMap((result) => (result.ok ? [result.value] : [])) }
     }
@@ -90,19 +97,20 @@ const openContent = async (chain: CharterChain, { id, body }: Sealed<EntryBody>,
   }
 }
 
-const openReceipt = async (mesh: MeshId, receipt: Receipt): Promise<Result<OpenedReceipt>> => {
+const openReceipt = async (context: IntakeContext, receipt: Receipt): Promise<Result<OpenedReceipt>> => {
   if (receipt.kind === 'agent') return accept({ kind: 'agent', receipt })
-  const opened = await openInner(statementKind, receipt.statement, { mesh, signer: (body) => body.executor })
+  const opened = await openInner(context, statementKind, receipt.statement, (body) => body.executor)
   return opened.ok ? accept({ kind: 'executor', statement: opened.value }) : opened
 }
 
 const openInner = async <Body extends { readonly mesh: MeshId }>(
+  { chain, checkSignature }: IntakeContext,
   kind: RecordKind<Body>,
   bytes: Uint8Array,
-  by: { readonly mesh: MeshId; readonly signer: (body: Body) => KeyId }
+  signer: (body: Body) => KeyId
 ): Promise<Result<Verified<Body>>> => {
   const decoded = decodeRecord(kind, bytes)
   if (!decoded.ok) return decoded
-  if (decoded.value.body.mesh !== by.mesh) return reject('wrong-mesh', `the ${kind.type} is for another mesh`)
-  return verifyRecord(decoded.value, [by.signer(decoded.value.body)])
+  if (decoded.value.body.mesh !== chain.mesh) return reject('wrong-mesh', `the ${kind.type} is for another mesh`)
+  return verifyRecord(decoded.value, [signer(decoded.value.body)], checkSignature)
 }

@@ -18,6 +18,7 @@ import { sortEntries, type PendingEntries } from './pending-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
 import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
+import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Indication } from '../trust/order.ts'
 import type { NodeTable } from './node-table.ts'
@@ -50,6 +51,7 @@ export interface MergeDeps {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly checkSignature: CheckSignature
 }
 
 export interface Prepared {
@@ -77,7 +79,7 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
     await Promise.all(opening.slice(-limits.queue.verifyChunk))
     for (const sealed of fresh) {
       unread.push(sealed)
-      opening.push(openEntry(chain, sealed))
+      opening.push(openEntry({ chain, checkSignature: deps.checkSignature }, sealed))
     }
   }
   const opened: OpenedEntry[] = []

@@ -9,6 +9,7 @@ import { presenceKind, type PresenceBody } from '../record/presence.ts'
 import { decodeRecord, verifyRecord, type Verified } from '../record/record.ts'
 import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type Stage } from './queue-store.ts'
 import type { KeyId, MeshId, Millis } from '../base/brand.ts'
+import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { EntryBounds } from './log-table.ts'
 import type { Targetable } from '../trust/order.ts'
@@ -32,18 +33,20 @@ export interface PresenceNote {
 
 export class NodeTable {
   readonly #store: KeyValueStore
+  readonly #checkSignature: CheckSignature
   readonly #members = new Map<KeyId, Member>()
   readonly #presences = new Map<KeyId, Presence>()
   readonly #contacts = new Map<KeyId, Millis>()
   readonly #names = new Map<string, number>()
   #stamp = 0
 
-  private constructor(store: KeyValueStore) {
+  private constructor(store: KeyValueStore, checkSignature: CheckSignature) {
     this.#store = store
+    this.#checkSignature = checkSignature
   }
 
-  static async open(store: KeyValueStore): Promise<NodeTable> {
-    const table = new NodeTable(store)
+  static async open(store: KeyValueStore, checkSignature: CheckSignature): Promise<NodeTable> {
+    const table = new NodeTable(store, checkSignature)
     for await (const [, bytes] of store.entries(ranges.nodes)) table.#put(readRow<MemberRow>(bytes))
     for await (const [, bytes] of store.entries(ranges.presences)) {
       const row = readRow<PresenceRow>(bytes)
@@ -106,7 +109,7 @@ export class NodeTable {
       if (this.#isKnown(node, record)) this.noteContact(node, contactAt)
       return accept(false)
     }
-    const verified = await verifyRecord(decoded.value, [node])
+    const verified = await verifyRecord(decoded.value, [node], this.#checkSignature)
     if (!verified.ok) return verified
     if (!this.#isNewer(node, at, record)) return accept(false)
     const contact = Math.max(contactAt, this.#contacts.get(node) ?? 0)

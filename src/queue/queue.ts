@@ -5,6 +5,7 @@
 import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { accept, type Result } from '../base/result.ts'
+import { verifySignature, type CheckSignature } from '../record/keys.ts'
 import { emptyHead, type Head } from './log.ts'
 import { LogTable, type EntryBounds, type EntryPage } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
@@ -31,6 +32,8 @@ export interface QueueDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** The thread pool when absent. */
+  readonly checkSignature?: CheckSignature
 }
 
 export interface QueueOptions {
@@ -45,6 +48,7 @@ interface Tables {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly checkSignature: CheckSignature
 }
 
 export class Queue {
@@ -61,11 +65,11 @@ export class Queue {
   }
 
   static async open(deps: QueueDeps, options: QueueOptions): Promise<Queue> {
-    const { store } = deps
+    const { store, checkSignature = verifySignature } = deps
     const logs = await LogTable.open(store, deps.random)
-    const nodes = await NodeTable.open(store)
+    const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
-    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries() })
+    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), checkSignature })
   }
 
   /**

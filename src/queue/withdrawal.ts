@@ -7,6 +7,7 @@ import { decodeEntry, openEntry, type OpenedEntry } from './intake.ts'
 import { logIdOf, type LogTable } from './log-table.ts'
 import { gatherEntry, noFacts, type Gathered, type LogWork } from './gathering.ts'
 import { keys, ranges } from './queue-store.ts'
+import type { CheckSignature } from '../record/keys.ts'
 import type { IndicationId, KeyId, RecordId } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
@@ -19,9 +20,15 @@ export interface Withdrawal {
   readonly controls: { readonly id: RecordId; readonly indication: IndicationId }[]
 }
 
+export interface WithdrawalDeps {
+  readonly store: KeyValueStore
+  readonly logs: LogTable
+  readonly checkSignature: CheckSignature
+}
+
 /** `gathered` is what the same merge adds: it stands in no store yet. */
 export const planWithdrawal = async (
-  deps: { readonly store: KeyValueStore; readonly logs: LogTable },
+  deps: WithdrawalDeps,
   chain: CharterChain,
   work: readonly LogWork[],
   gathered: Gathered
@@ -38,7 +45,7 @@ export const planWithdrawal = async (
 
 /** All stored entries of an author: what counts now, and the entries that counted until now. */
 const readLogs = async (
-  { store, logs }: { readonly store: KeyValueStore; readonly logs: LogTable },
+  { store, logs, checkSignature }: WithdrawalDeps,
   chain: CharterChain,
   author: KeyId,
   work: readonly LogWork[]
@@ -55,7 +62,7 @@ const readLogs = async (
     const state = states.get(id)
     const { sequence } = decoded.value.body
     if (state === undefined || sequence > state.head.sequence) continue
-    const opened = await openEntry(chain, decoded.value)
+    const opened = await openEntry({ chain, checkSignature }, decoded.value)
     if (!opened.ok) continue
     const { content } = opened.value
     if (content.kind === 'credential' && content.membership.ok) executors.set(id, content.membership.value.credential.body.executor)

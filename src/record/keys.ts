@@ -27,7 +27,10 @@ export const verifySignatureSync = (key: KeyId, message: Uint8Array, signature: 
   return publicKey !== undefined && signature.length === signatureBytes && verify(null, message, publicKey, signature)
 }
 
-export const verifySignature = (key: KeyId, message: Uint8Array, signature: Uint8Array): Promise<boolean> => {
+/** Whether a signature over a message is that key's. Production asks `verifySignature`; simulations may remember answers. */
+export type CheckSignature = (key: KeyId, message: Uint8Array, signature: Uint8Array) => Promise<boolean>
+
+export const verifySignature: CheckSignature = (key, message, signature) => {
   const publicKey = importKey(key)
   if (publicKey === undefined || signature.length !== signatureBytes) return Promise.resolve(false)
   return new Promise((resolve) => {
