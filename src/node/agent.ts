@@ -2,7 +2,7 @@
  * The agent's role: hears of orders, verifies them a first time, hands them to the executor, fetches what that lacks,
  * and reports. Decisions are the order machine's; this file performs its effects.
  */
-import { describeError } from '../base/errors.ts'
+import { Background } from '../base/background.ts'
 import { limits } from '../base/limits.ts'
 import { decodeRecord } from '../record/record.ts'
 import { statementKind } from '../record/statement.ts'
@@ -47,6 +47,7 @@ export interface AgentOptions {
 
 export class Agent {
   readonly #deps: AgentDeps
+  readonly #background: Background
   readonly #options: AgentOptions
   readonly #machine = new OrderMachine()
   readonly #writer: ReceiptWriter
@@ -54,6 +55,7 @@ export class Agent {
 
   constructor(deps: AgentDeps, options: AgentOptions) {
     this.#deps = deps
+    this.#background = new Background(deps.log)
     this.#options = options
     this.#writer = new ReceiptWriter({
       ownLog: deps.ownLog,
@@ -71,6 +73,11 @@ export class Agent {
 
   stop(): void {
     this.#stopping.abort()
+  }
+
+  /** Resolves when nothing that it began is under way. */
+  settled(): Promise<void> {
+    return this.#background.settle()
   }
 
   /** The own log may be written: an endpoint has said how far it is known. */
@@ -147,9 +154,9 @@ export class Agent {
       case 'hand-over':
         return this.#tell({ kind: 'order', bundle: effect.bundle })
       case 'fetch':
-        return this.#inBackground('a payload could not be fetched', this.#fetch(effect.indication, effect.payload, effect.deadlineMs))
+        return this.#background.run('a payload could not be fetched', this.#fetch(effect.indication, effect.payload, effect.deadlineMs))
       case 'deliver':
-        return this.#inBackground('a payload could not be handed over', this.#deliver(effect.indication, effect.payload))
+        return this.#background.run('a payload could not be handed over', this.#deliver(effect.indication, effect.payload))
       case 'give-up':
         return this.#tell({ kind: 'payload-failed', indication: effect.indication, code: effect.code, detail: effect.detail.slice(0, 1024) })
       case 'pull':
@@ -175,10 +182,6 @@ export class Agent {
   }
 
   #tell(message: Parameters<ExecutorLink['send']>[0]): void {
-    this.#inBackground('the executor could not be told', this.#deps.executor.send(message))
-  }
-
-  #inBackground(what: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#deps.log.error(what, { error: describeError(error) }))
+    this.#background.run('the executor could not be told', this.#deps.executor.send(message))
   }
 }

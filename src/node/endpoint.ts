@@ -2,9 +2,7 @@
  * The endpoint's role: keeps the queues, answers agents, admins, guests and other endpoints, and holds what the orders
  * need. Everything it says is an answer, or gossip that an answer would bring as well.
  */
-import { describeError } from '../base/errors.ts'
 import { jitter, type Random } from '../base/random.ts'
-import { limits } from '../base/limits.ts'
 import { answerOutput } from './endpoint-output.ts'
 import { answerPull } from './endpoint-pull.ts'
 import { answerQuery } from './endpoint-query.ts'
@@ -45,8 +43,6 @@ export interface EndpointDeps {
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
-  /** Whatever else wants the payloads it names to be kept. */
-  readonly payloads: () => Parameters<Content['retain']>[0]
 }
 
 export class Endpoint {
@@ -65,7 +61,7 @@ export class Endpoint {
     this.#payloads = new PayloadKeeper({
       content: deps.content,
       log: deps.log,
-      needed: async () => [...deps.queue.payloadsNeeded(deps.clock.now()), ...deps.payloads()],
+      needed: () => deps.queue.payloadsNeeded(deps.clock.now()),
       providers: () => this.#otherEndpoints()
     })
   }
@@ -90,17 +86,21 @@ export class Endpoint {
 
   start(): void {
     this.#deps.queue.onChange((report) => {
-      if (report.indications.length > 0) this.#inBackground('payloads could not be replicated', this.#payloads.replicate())
+      if (report.indications.length > 0) this.#payloads.replicate()
     })
     this.#sync.start()
-    this.#every(this.#syncIntervalMs, () => this.#inBackground('payloads could not be replicated', this.#payloads.replicate()))
-    this.#every(limits.queue.housekeepingMs, () => this.#inBackground('housekeeping failed', this.#tidy()))
+    this.#every(this.#syncIntervalMs, () => this.#payloads.replicate())
   }
 
   stop(): void {
     for (const cancel of this.#cancels) cancel()
     this.#sync.stop()
     this.#payloads.stop()
+  }
+
+  /** Resolves when nothing that it began is under way. */
+  settled(): Promise<void> {
+    return this.#payloads.settled()
   }
 
   /** The answer to a pull; the endpoint's own agent asks here directly. */
@@ -131,11 +131,6 @@ export class Endpoint {
     return this.#deps.network.peers().filter(({ admission }) => admission.isEndpoint).map(({ admission }) => admission.peer)
   }
 
-  async #tidy(): Promise<void> {
-    await this.#deps.queue.prune(this.#deps.clock.now())
-    await this.#payloads.collect()
-  }
-
   #every(intervalMs: number, action: () => void): void {
     const cancel = this.#deps.timers.after(jitter(this.#deps.random, intervalMs, 0.2), () => {
       this.#cancels.delete(cancel)
@@ -143,9 +138,5 @@ export class Endpoint {
       this.#every(intervalMs, action)
     })
     this.#cancels.add(cancel)
-  }
-
-  #inBackground(what: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#deps.log.error(what, { error: describeError(error) }))
   }
 }

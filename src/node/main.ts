@@ -69,6 +69,7 @@ const run = async (directory: string): Promise<void> => {
   node.stop()
   status.stop()
   await host.stop()
+  await node.settled()
   await store.close()
 }
 

@@ -2,9 +2,11 @@
  * A node: an agent, and an endpoint too where its credential says so. Assembles the roles over whatever network, store,
  * content and executor it is given; production and simulations give their own.
  */
+import { Background } from '../base/background.ts'
 import { decodeShape } from '../base/schema.ts'
-import { describeError, WritError } from '../base/errors.ts'
+import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
+import { jitter, type Random } from '../base/random.ts'
 import { limits } from '../base/limits.ts'
 import { release } from '../base/release.ts'
 import { presenceKind } from '../record/presence.ts'
@@ -34,7 +36,6 @@ import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Log } from '../base/log.ts'
 import type { Membership } from '../trust/admission.ts'
 import type { Network } from './network.ts'
-import type { Random } from '../base/random.ts'
 import type { CheckSignature, Signer } from '../record/keys.ts'
 import type { Verified } from '../record/record.ts'
 
@@ -73,6 +74,7 @@ export interface NodeVitals {
 
 export class Node {
   readonly #deps: NodeDeps
+  readonly #background: Background
   readonly #ownLog: OwnLog
   readonly #book: AddressBook
   readonly #agent: Agent
@@ -83,12 +85,14 @@ export class Node {
   readonly #pulls: PullLoop
   readonly #contacts: Contacts
   #stopListening: (() => void) | undefined
+  #cancelHousekeeping: (() => void) | undefined
   /** Endpoints that said they lack entries of the own log: what gossip brought is not sent twice. */
   readonly #lacking = new Set<KeyId>()
   #lastContactAt: Millis | null = null
 
   private constructor(deps: NodeDeps, options: NodeOptions, parts: { ownLog: OwnLog; book: AddressBook; queue: Queue | undefined }) {
     this.#deps = deps
+    this.#background = new Background(deps.log)
     this.#ownLog = parts.ownLog
     this.#book = parts.book
     this.#queue = parts.queue
@@ -98,7 +102,7 @@ export class Node {
       { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(0) },
       { self: deps.membership.credential.body, formats: options.formats }
     )
-    this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer, payloads: () => this.#agent.payloads() }, options)
+    this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
     this.#pulls = new PullLoop({ ...deps, pull: (endpoint) => this.#pull(endpoint) }, { intervalMs: options.pullIntervalMs })
     const wanted = parts.queue === undefined ? limits.network.endpointsPerAgent : limits.network.endpointsMax
     this.#contacts = new Contacts(deps, { self: deps.signer.key, wanted: { endpoint: wanted, neighbour: parts.queue === undefined ? limits.network.neighboursMax : 0 } })
@@ -137,14 +141,21 @@ export class Node {
       this.#pulls.demandAll(0)
     })
     this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
+    this.#scheduleHousekeeping()
   }
 
   stop(): void {
+    this.#cancelHousekeeping?.()
     this.#stopListening?.()
     this.#contacts.stop()
     this.#pulls.closeAll()
     this.#endpoint?.stop()
     this.#agent.stop()
+  }
+
+  /** Resolves when nothing that the node began is under way: after `stop`, and the network's, its store may be closed. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#background.settle(), this.#agent.settled(), this.#endpoint?.settled()])
   }
 
   vitals(): NodeVitals {
@@ -153,6 +164,24 @@ export class Node {
       unacknowledged: this.#ownLog.unacknowledgedCount(Math.min(2, this.#deps.charters.chain.current.endpoints.length)),
       lastContactAt: this.#lastContactAt
     }
+  }
+
+  #scheduleHousekeeping(): void {
+    const { timers, random } = this.#deps
+    this.#cancelHousekeeping = timers.after(jitter(random, limits.queue.housekeepingMs, 0.2), () => {
+      this.#background.run('housekeeping failed', this.#keepHouse())
+      this.#scheduleHousekeeping()
+    })
+  }
+
+  /** Drops what no order needs any more. */
+  async #keepHouse(): Promise<void> {
+    const { clock, content, outputs, log } = this.#deps
+    const now = clock.now()
+    await this.#queue?.prune(now)
+    const { removedBlocks } = await content.retain([...this.#agent.payloads(), ...(this.#queue?.payloadsNeeded(now) ?? [])])
+    await outputs.prune(now)
+    log.info('housekeeping', { removedBlocks })
   }
 
   #listen(): void {
@@ -165,7 +194,7 @@ export class Node {
     this.#gossip?.hearIndications((heard, from) => {
       const { what, announcement } = heard
       // An endpoint's own agent hears of it from the queue, once that holds it.
-      if (this.#endpoint !== undefined) this.#inBackground('what was heard could not be kept', this.#endpoint.take(heard, from))
+      if (this.#endpoint !== undefined) this.#background.run('what was heard could not be kept', this.#endpoint.take(heard, from))
       else if (what.kind === 'control') this.#agent.control(what.control)
       else this.#agent.offer({ indication: what.indication.bytes, controls: [], payload: announcement.payload }, what.indication)
     })
@@ -176,7 +205,7 @@ export class Node {
     for (const { admission } of this.#deps.network.peers()) {
       const { peer, membership, admin } = admission
       const isOutdated = membership === null ? admin !== null && !chain.current.admins.some(({ key }) => key === admin) : isEndpoint(chain, membership) !== admission.isEndpoint
-      if (isOutdated) this.#inBackground('a peer could not be disconnected', this.#deps.network.disconnect(peer))
+      if (isOutdated) this.#background.run('a peer could not be disconnected', this.#deps.network.disconnect(peer))
     }
   }
 
@@ -192,7 +221,7 @@ export class Node {
 
   /** Told of each entry of the own log once it is on disk. */
   #report(entry: Verified<EntryBody>): void {
-    if (this.#queue !== undefined) this.#inBackground('an own entry could not be merged', this.#queue.merge([entry.bytes], this.#deps.network.self, { durable: false }))
+    if (this.#queue !== undefined) this.#background.run('an own entry could not be merged', this.#queue.merge([entry.bytes], this.#deps.network.self, { durable: false }))
     this.#gossip?.report(entry.bytes)
     this.#pulls.demandAll(this.#gossip === null ? 0 : limits.pull.settleMs)
   }
@@ -229,7 +258,7 @@ export class Node {
     else this.#lacking.delete(endpoint)
     if (await this.#book.learn(answer.endpoints)) this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
     this.#contacts.handle({ kind: 'known', of: 'neighbour', contacts: answer.neighbours })
-    this.#inBackground('outputs could not be handed in; they are tried again', this.#shelf.pay(endpoint))
+    this.#background.run('outputs could not be handed in; they are tried again', this.#shelf.pay(endpoint))
     this.#agent.tick()
     if (answer.work.kind === 'nothing') return isLacking
     for (const control of answer.work.controls) this.#agent.control(control)
@@ -241,10 +270,6 @@ export class Node {
   #providers(): KeyId[] {
     const peers = this.#deps.network.peers().filter(({ admission }) => admission.kind === 'node')
     return [...peers.filter(({ admission }) => admission.isEndpoint), ...peers.filter(({ admission }) => !admission.isEndpoint)].map(({ admission }) => admission.peer)
-  }
-
-  #inBackground(what: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#deps.log.error(what, { error: describeError(error) }))
   }
 }
 

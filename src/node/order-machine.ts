@@ -109,7 +109,7 @@ export class OrderMachine {
   #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {
     const order = this.#orders.get(id)
     const ended = state !== 'running'
-    if (order !== undefined) order.stage = ended ? 'ended' : 'running'
+    if (order !== undefined && order.stage !== 'ended') order.stage = ended ? 'ended' : 'running'
     return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
   }
 

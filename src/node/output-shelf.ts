@@ -6,9 +6,9 @@ import { decodeShape } from '../base/schema.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { put, remove, withPrefix, type KeyValueStore } from '../base/key-value-store.ts'
 import { limits } from '../base/limits.ts'
-import { WritError } from '../base/errors.ts'
+import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { outputAnswerSchema, outputProtocol } from './protocol/output.ts'
-import type { KeyId } from '../base/brand.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
 import type { Network } from './network.ts'
 import type { Result } from '../base/result.ts'
@@ -27,6 +27,8 @@ export interface OutputStore {
   has(cid: string): Promise<boolean>
   /** Undefined when the output is not here. */
   read(cid: string): Promise<AsyncIterable<Uint8Array> | undefined>
+  /** Removes what is too old or too much. */
+  prune(now: Millis): Promise<unknown>
 }
 
 const prefix = 'owed-output/'
@@ -45,9 +47,14 @@ export class OutputShelf {
     this.#log = deps.log
   }
 
+  /** Never throws: an output that cannot be kept, as on a full disk, costs no receipt. */
   async keep(part: OutputPart): Promise<void> {
-    const kept = await this.#outputs.append(part)
-    if (!kept.ok) this.#log.warn('an output could not be kept', { cid: part.cid, code: kept.code, detail: kept.detail })
+    try {
+      const kept = await this.#outputs.append(part)
+      if (!kept.ok) this.#log.warn('an output could not be kept', { cid: part.cid, code: kept.code, detail: kept.detail })
+    } catch (error) {
+      this.#log.error('an output could not be kept', { cid: part.cid, error: describeError(error) })
+    }
   }
 
   /** From now on this output is owed to some endpoint. */
@@ -55,18 +62,31 @@ export class OutputShelf {
     await this.#store.write([put(prefix + cid, new Uint8Array())], { durable: false })
   }
 
-  /** Hands everything that is owed to an endpoint; to itself when this node is one and holds it already. */
+  /**
+   * Hands everything that is owed to an endpoint; to itself when this node is one and holds it already. What the endpoint
+   * refuses stays owed. Errors: `bad-answer`, and those of `Network.request` but for a refusal.
+   */
   async pay(endpoint: KeyId): Promise<void> {
     if (this.#paying) return
     this.#paying = true
     try {
       for await (const [key] of this.#store.entries(withPrefix(prefix))) {
         const cid = key.slice(prefix.length)
-        if (endpoint !== this.#network.self) await this.#upload(endpoint, cid)
-        await this.#store.write([remove(key)], { durable: false })
+        if (endpoint === this.#network.self || (await this.#isTaken(endpoint, cid))) await this.#store.write([remove(key)], { durable: false })
       }
     } finally {
       this.#paying = false
+    }
+  }
+
+  async #isTaken(endpoint: KeyId, cid: string): Promise<boolean> {
+    try {
+      await this.#upload(endpoint, cid)
+      return true
+    } catch (error) {
+      if (!isWritError(error) || error.details['by'] !== 'peer') throw error
+      this.#log.warn('an endpoint refused an output; it is tried again', { endpoint, cid, code: error.code, detail: error.message })
+      return false
     }
   }
 

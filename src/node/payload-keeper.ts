@@ -1,8 +1,8 @@
 /**
  * Sees to it that an endpoint holds the payload of every order it knows, so that its agents need not reach the endpoint
- * that accepted the order; and that what no order needs any more is collected.
+ * that accepted the order.
  */
-import { describeError } from '../base/errors.ts'
+import { Background } from '../base/background.ts'
 import { limits } from '../base/limits.ts'
 import type { Content } from '../content/content.ts'
 import type { KeyId } from '../base/brand.ts'
@@ -13,47 +13,42 @@ export interface PayloadKeeperDeps {
   readonly content: Content
   readonly log: Log
   /** Payloads of all orders that are open. */
-  readonly needed: () => Promise<readonly PayloadRef[]>
+  readonly needed: () => readonly PayloadRef[]
   readonly providers: () => readonly KeyId[]
 }
 
 export class PayloadKeeper {
   readonly #deps: PayloadKeeperDeps
+  readonly #background: Background
   readonly #held = new Set<string>()
   readonly #fetching = new Set<string>()
   readonly #stopping = new AbortController()
 
   constructor(deps: PayloadKeeperDeps) {
     this.#deps = deps
+    this.#background = new Background(deps.log)
   }
 
   stop(): void {
     this.#stopping.abort()
   }
 
+  /** Resolves when nothing is being fetched. */
+  settled(): Promise<void> {
+    return this.#background.settle()
+  }
+
   /** Starts fetching whatever is needed and neither held nor under way. */
-  async replicate(): Promise<void> {
+  replicate(): void {
+    const needed = this.#deps.needed()
+    const cids = new Set(needed.map(({ cid }) => cid))
+    for (const cid of this.#held) if (!cids.has(cid)) this.#held.delete(cid)
     if (this.#deps.providers().length === 0) return
-    const needed = await this.#deps.needed()
     for (const ref of needed) {
       if (this.#held.has(ref.cid) || this.#fetching.has(ref.cid)) continue
       this.#fetching.add(ref.cid)
-      this.#fetch(ref).then(
-        () => this.#fetching.delete(ref.cid),
-        (error: unknown) => {
-          this.#fetching.delete(ref.cid)
-          this.#deps.log.error('a payload could not be replicated', { cid: ref.cid, error: describeError(error) })
-        }
-      )
+      this.#background.run('a payload could not be replicated', this.#fetch(ref).finally(() => this.#fetching.delete(ref.cid)))
     }
-  }
-
-  async collect(): Promise<void> {
-    const needed = await this.#deps.needed()
-    const cids = new Set(needed.map(({ cid }) => cid))
-    for (const cid of this.#held) if (!cids.has(cid)) this.#held.delete(cid)
-    const { removedBlocks } = await this.#deps.content.retain(needed)
-    if (removedBlocks > 0) this.#deps.log.info('blocks that no order needs were removed', { removedBlocks })
   }
 
   async #fetch(ref: PayloadRef): Promise<void> {

@@ -51,7 +51,7 @@ export class PullLoop {
     for (const endpoint of this.endpoints()) this.close(endpoint)
   }
 
-  /** Asks every endpoint within `delayMs`, sooner if that was due anyway. */
+  /** Asks every endpoint within `delayMs`; a timer that was set for sooner stays. */
   demandAll(delayMs: Millis): void {
     for (const endpoint of this.#lines.keys()) this.demand(endpoint, delayMs)
   }
@@ -83,7 +83,7 @@ export class PullLoop {
     this.#deps.pull(endpoint).then(
       (more) => this.#answered(endpoint, line, more),
       (error: unknown) => {
-        this.#deps.log.warn('an endpoint did not answer a pull', { endpoint, error: describeError(error) })
+        if (this.#lines.get(endpoint) === line) this.#deps.log.warn('an endpoint did not answer a pull', { endpoint, error: describeError(error) })
         this.#answered(endpoint, line, false)
       }
     )
