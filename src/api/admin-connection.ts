@@ -1,5 +1,4 @@
 /** An admin's process on the network: a short-lived peer key, vouched for by the admin's own for an hour. */
-import { join } from 'node:path'
 import { removeTree } from '../base/file-durable.ts'
 import { silentLog } from '../base/log.ts'
 import { drawNonce } from '../base/random.ts'
@@ -16,6 +15,7 @@ import { sessionKind } from '../record/session.ts'
 import { signerFromSeed, type Signer } from '../record/keys.ts'
 import { loadCharters, loadSigner, openAdminHome, saveCharters, type Home } from '../trust/file-home.ts'
 import { loadEndpoints, saveEndpoints } from './file-endpoints.ts'
+import { planScratch } from './system-scratch.ts'
 import type { AdminConfig, EndpointAddress } from '../trust/home-config.ts'
 import type { Content } from '../content/content.ts'
 
@@ -38,7 +38,7 @@ export const openAdminConnection = async (directory: string): Promise<AdminConne
   const charters = new Charters(loadCharters(home, 'admin'), (chain) => saveCharters(home.paths, 'admin', chain))
   let endpoints: readonly EndpointAddress[] = loadEndpoints(home)
   const network = createNetwork(charters, signer)
-  const blocks = join(home.paths.adminBlocks, drawNonce(systemRandom))
+  const blocks = planScratch(home.paths.adminBlocks, drawNonce(systemRandom))
   const host: HeliaHost = await createHeliaHost(network, { blocks, log: silentLog })
   await host.start()
   const session = new AdminSession({ network, clock: systemClock, endpoints: () => endpoints })

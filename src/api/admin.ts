@@ -91,7 +91,7 @@ class MeshAdmin implements Admin {
     for (const row of rows) {
       if (wanted !== undefined && row.agent !== wanted) continue
       for (const [stream, output] of [['stdout', row.stdout], ['stderr', row.stderr]] as const) {
-        if (output === null) continue
+        if (output === null || output.sizeBytes === 0) continue
         for await (const bytes of this.#output(row.agent, output)) yield { agent: row.agent, agentName: row.agentName, stream, bytes }
       }
     }

@@ -17,6 +17,7 @@ import { openCredential, openInvite } from '../trust/admission.ts'
 import { createHomeDirectories, loadCharters, loadSigner, openAdminHome, refuseExistingHome, saveCharters, saveConfig, saveCredential, saveKey } from '../trust/file-home.ts'
 import { addressSchema, type EndpointAddress } from '../trust/home-config.ts'
 import { decodeToken, type Token } from '../trust/token.ts'
+import { explainSilence } from '../node/admin-session.ts'
 import { composeGuest } from '../node/hello.ts'
 import { enrolAnswerSchema, enrolProtocol } from '../node/protocol/enrol.ts'
 import { Libp2pNetwork } from '../node/libp2p-network.ts'
@@ -44,6 +45,7 @@ export interface Joined {
   readonly key: KeyId
 }
 
+const nodeSides = ['agent', 'executor'] as const
 const defaultEndpointListen = ['/ip4/0.0.0.0/tcp/4400']
 
 /** Errors: `home-exists`, `bad-name`, `bad-address`, `bad-token`, `no-endpoint-reachable`, and every refusal of an enrolment. */
@@ -55,6 +57,7 @@ export const joinMesh = async (options: JoinOptions & { readonly token: string }
   const { role } = invite.value.body
   const plan = planHome(options, role)
   const keys = drawKeys()
+  createHomeDirectories(plan.home, nodeSides) // first: what fails after the enrolment has spent the token
   const enrolled = await enrol(token.value, invite.value.body, keys, plan.name)
   return writeHome(plan, keys, { ...enrolled, meshName: token.value.meshName, role })
 }
@@ -77,6 +80,7 @@ export const bootstrapEndpoint = async (options: JoinOptions & { readonly admin:
   const invite = sealRecord(inviteKind, { mesh, enroller: enroller.key, token: tokenSigner.key, counter: enroller.key, role: 'endpoint', labels: {}, uses: 1, issuedAt: now, expiresAt: now + limits.trust.clockToleranceMs }, [enroller])
   const credential = cosignRecord(requestCredential(invite, tokenSigner, keys, plan.name, now), enroller)
   const known = loadCharters(admin, 'admin')
+  createHomeDirectories(plan.home, nodeSides)
   const chain = extendCharter(admin.paths, known, { endpoints: [...known.current.endpoints, { key: keys.peer.key, name: plan.name }] })
   saveCharters(admin.paths, 'admin', chain)
   const joined = writeHome(plan, keys, { chain, credential: credential.bytes, endpoints: [], meshName: admin.config.meshName, role: 'endpoint' })
@@ -146,7 +150,10 @@ const enrol = async (token: Token, terms: InviteBody, keys: DrawnKeys, name: str
   )
   await network.start()
   try {
-    await network.connect(counter.key, counter.addresses)
+    const startedAt = systemClock.now()
+    await network.connect(counter.key, counter.addresses).catch((error: unknown) => {
+      throw explainSilence([counter], systemClock.now() - startedAt, error)
+    })
     const invite = readInvite(chain, token.invite)
     const request = requestCredential(invite, tokenSigner, keys, name, systemClock.now())
     const answer = decodeShape(enrolAnswerSchema, await network.request(counter.key, enrolProtocol, encodeCbor({ credential: request.bytes })), limits.network.messageBytesMax)
@@ -169,11 +176,11 @@ const readInvite = (chain: CharterChain | null, bytes: Uint8Array): Verified<Inv
 
 /** Everything before `writ.json`, so that a home that was cut short is none. */
 const writeHome = (plan: HomePlan, keys: DrawnKeys, made: Enrolled & { readonly meshName: string; readonly role: Role }): Joined => {
-  const paths = createHomeDirectories(plan.home, ['agent', 'executor'])
+  const paths = createHomeDirectories(plan.home, nodeSides)
   saveKey(paths.peerKey, 'ed25519', keys.peerSeed)
   saveKey(paths.executorKey, 'ed25519', keys.executorSeed)
   saveKey(paths.sealingKey, 'x25519', keys.sealingSecret)
-  for (const side of ['agent', 'executor'] as const) {
+  for (const side of nodeSides) {
     saveCharters(paths, side, made.chain)
     saveCredential(paths, side, made.credential)
   }

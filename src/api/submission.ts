@@ -1,4 +1,5 @@
 /** Brings an admin's entry to the endpoints: returns when min(2, endpoints) hold it, or all that can be reached do. */
+import { compareText } from '../base/bytes.ts'
 import { isWritError, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { systemTimers } from '../base/system-clock.ts'
@@ -67,7 +68,7 @@ export const submitEntry = async (
   await waitFor(Promise.all(sending.values()), held.size > 0 ? patience.signal : undefined)
   cancel()
   if (held.size === 0) throw failures.find((error) => isWritError(error)) ?? failures[0] ?? new WritError('no-endpoint-reachable', 'no endpoint took the order; try again')
-  return [...held].map((endpoint) => nameOf(connection, endpoint))
+  return [...held].map((endpoint) => nameOf(connection, endpoint)).sort(compareText)
 }
 
 const untilFirst = (sending: ReadonlyMap<KeyId, Promise<void>>): Promise<unknown> => Promise.race(sending.values())

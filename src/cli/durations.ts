@@ -35,6 +35,12 @@ export const formatSpan = (spanMs: Millis): string => {
   return span < unitsMs.m ? `${(span / unitsMs.s).toFixed(1)}s` : formatAge(span)
 }
 
+/** As one would type it: the largest unit that divides it. */
+export const formatDuration = (spanMs: Millis): string => {
+  const unit = (['d', 'h', 'm', 's'] as const).find((candidate) => spanMs >= unitsMs[candidate] && spanMs % unitsMs[candidate] === 0) ?? 'ms'
+  return `${spanMs / unitsMs[unit]}${unit}`
+}
+
 const sizes = ['KiB', 'MiB', 'GiB'] as const
 
 export const formatBytes = (sizeBytes: number): string => {

@@ -3,12 +3,12 @@
  */
 import { toText } from '../base/bytes.ts'
 import type { Output } from '../record/statement.ts'
-import type { NodeRow, OrderRow, QueueRow } from '../queue/views.ts'
+import { states, type NodeRow, type OrderRow, type QueueRow } from '../queue/views.ts'
 import type { NodeStatus, OrderView, SubmittedOrder } from '../api/types.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-export const orderJson = (row: OrderRow): Json => ({ ...row })
+export const orderJson = (row: OrderRow): Json => ({ ...row, counts: Object.fromEntries(states.map((state) => [state, row.counts[state]])) })
 
 export const nodeJson = (row: NodeRow): Json => ({ ...row })
 

@@ -39,7 +39,7 @@ const orderCells = (order: OrderRow, now: Millis, nameLengthMax: number): readon
   { text: shorten(printableLine(order.name), nameLengthMax) },
   { text: order.format },
   { text: String(order.targeted) },
-  { text: `${countsText(order)}${order.cancelled ? ' (cancelled)' : ''}` }
+  { text: `${countsText(order)}${order.cancelled && order.counts.cancelled === 0 ? ' (cancelled)' : ''}` }
 ]
 
 interface ListFlags extends HomeFlag {

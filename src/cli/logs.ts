@@ -4,6 +4,8 @@
  */
 import type { Command } from 'commander'
 import { concatBytes, utf8 } from '../base/bytes.ts'
+import { limits } from '../base/limits.ts'
+import { hasEnded } from '../queue/views.ts'
 import type { Admin, LogChunk } from '../api/types.ts'
 import { exitCodes, type ExitCode } from './exit-codes.ts'
 import { notify, type Output, type Terminal } from './terminal.ts'
@@ -20,9 +22,16 @@ export const logs = ({ home, indication, agent }: LogsOptions, deps: VerbDeps): 
     const isPrefixed = agent === undefined && (await hasSeveralOutputs(admin, indication))
     const chunks = admin.logs(indication, agent === undefined ? {} : { agent })
     const count = await (isPrefixed ? writePrefixed(chunks, deps.terminal) : writeRaw(chunks, deps.terminal))
-    if (count === 0) await notify(deps.terminal, 'no output')
+    if (count === 0) await notify(deps.terminal, await explainSilence(admin, indication, agent))
     return exitCodes.succeeded
   })
+
+/** Output comes with the outcome, so an order that goes on has none yet. */
+const explainSilence = async (admin: Admin, indication: string, agent?: string): Promise<string> => {
+  const { rows } = await admin.show(indication)
+  const open = rows.filter(({ agentName, state }) => (agent === undefined || agentName === agent) && !hasEnded(state))
+  return open.length === 0 ? 'no output' : `no output yet: it has not ended on ${open.slice(0, limits.cli.waitingNamesMax).map(({ agentName }) => agentName).join(', ')}`
+}
 
 const hasSeveralOutputs = async (admin: Admin, indication: string): Promise<boolean> => {
   const { rows } = await admin.show(indication)

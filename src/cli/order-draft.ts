@@ -6,7 +6,7 @@ import { WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseSelector } from '../trust/selector.ts'
 import type { DraftPayload, DraftTarget, OrderDraft } from '../api/types.ts'
-import { formatSpan, parseDuration } from './durations.ts'
+import { formatDuration, parseDuration } from './durations.ts'
 import { parseList, parsePairs, parseWhole } from './pairs.ts'
 
 export interface RunFlags {
@@ -65,7 +65,7 @@ const checkPattern = (pattern: string): void => {
 const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
   const spanMs = parseDuration(flag, text)
   if (spanMs >= leastMs && spanMs <= mostMs) return spanMs
-  throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatSpan(leastMs)} to ${formatSpan(mostMs)}`, { details: { flag, value: text } })
+  throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`, { details: { flag, value: text } })
 }
 
 /** Errors: `bad-usage`, `bad-pair`, `bad-duration`, `bad-pattern`. */

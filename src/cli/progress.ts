@@ -47,7 +47,11 @@ export const createPlainProgress = (terminal: Terminal, clock: Clock): Progress 
     submitting: (progress) => {
       if (isWorthTelling(progress)) tell(submittingText(progress))
     },
-    update: (view) => tell(`${countEnded(view.order)} of ${view.order.targeted} ended; ${doingText(view)}`),
+    update: (view) => {
+      // The first view is the order as it was given, which the head line has told.
+      if (last.text === '' && countEnded(view.order) === 0 && view.order.counts.running === 0) return
+      tell(`${countEnded(view.order)} of ${view.order.targeted} ended; ${doingText(view)}`)
+    },
     stop() {}
   }
 }

@@ -9,6 +9,7 @@ import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { LevelStore } from '../base/level-store.ts'
 import { limits } from '../base/limits.ts'
 import { systemClock, systemTimers } from '../base/system-clock.ts'
+import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import type { Log } from '../base/log.ts'
@@ -23,7 +24,6 @@ import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
 import { Journal } from './journal.ts'
 import { createScriptFormat } from './script-format.ts'
-import { createLineLog } from './system-lines.ts'
 import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
 
@@ -86,7 +86,7 @@ const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log,
 
 const run = async (directory: string): Promise<void> => {
   const home = openNodeHome(directory)
-  const log = createLineLog('executor', home.config.logLevel)
+  const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()

@@ -98,12 +98,13 @@ export class AdminSession {
   }
 }
 
-const explainSilence = (endpoints: readonly EndpointAddress[], tookMs: number, error: unknown): WritError => {
+/** One error for endpoints that were all tried in vain: their refusal, if all gave one, else `no-endpoint-reachable`. */
+export const explainSilence = (endpoints: readonly EndpointAddress[], tookMs: number, error: unknown): WritError => {
   const causes: unknown[] = error instanceof AggregateError ? error.errors : [error]
   const refusal = causes.find((cause): cause is WritError => isWritError(cause) && !lost.has(cause.code))
   if (refusal !== undefined && causes.every((cause) => isWritError(cause) && !lost.has(cause.code))) return refusal
   const addresses = endpoints.flatMap(({ name, addresses }) => addresses.map((address) => `${name} at ${address}`))
-  return new WritError('no-endpoint-reachable', `no endpoint answered within ${(tookMs / 1000).toFixed(1)} s; tried ${addresses.join(', ')} (${reasonOf(causes[0])}); check that it runs, and that this machine can reach it`, { details: { addresses, tookMs }, cause: error })
+  return new WritError('no-endpoint-reachable', `no endpoint answered within ${tookMs < 1000 ? `${tookMs} ms` : `${(tookMs / 1000).toFixed(1)} s`}; tried ${addresses.join(', ')} (${[...new Set(causes.map(reasonOf))].join('; ')}); check that it runs, and that this machine can reach it`, { details: { addresses, tookMs }, cause: error })
 }
 
 const reasonOf = (error: unknown): string => (isWritError(error) && typeof error.details['reason'] === 'string' ? error.details['reason'] : describeError(error))

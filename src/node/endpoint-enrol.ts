@@ -15,6 +15,7 @@ import type { Clock } from '../base/clock.ts'
 import type { KeyId } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
 import type { Membership } from '../trust/admission.ts'
+import type { NodeRow } from '../queue/views.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Signer } from '../record/keys.ts'
 
@@ -39,7 +40,7 @@ export class EnrolmentDesk {
   }
 
   /** Errors: those of `openEnrolment` and `grantEnrolment`. */
-  answer(from: Admission, message: Uint8Array): Promise<Uint8Array> {
+  async answer(from: Admission, message: Uint8Array): Promise<Uint8Array> {
     const decoded = decodeShape(enrolRequestSchema, message, limits.network.messageBytesMax)
     if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
     const request = openEnrolment(this.#deps.charters.chain, this.#deps.counter.key, decoded.value.credential)
@@ -53,7 +54,7 @@ export class EnrolmentDesk {
     const { token } = request.invite.body
     const { name, peer, role } = request.credential.body
     const nodes = await queue.nodes()
-    const ledger = { grantedTo: await this.#grantedTo(token), nameHolder: nodes.find((node) => node.name === name)?.key ?? (await this.#grantedName(name)) }
+    const ledger = { grantedTo: await this.#grantedTo(token), nameHolder: holderOf(name, peer, nodes) ?? (await this.#grantedName(name)) }
     const granted = grantEnrolment(request, ledger, counter, clock.now())
     if (!granted.ok) throw new WritError(granted.code, granted.detail)
     await store.write([put(grantPrefix(token) + peer, utf8(name)), put(nameKey(name), utf8(peer))], { durable: true })
@@ -72,4 +73,10 @@ export class EnrolmentDesk {
     const holder = await this.#deps.store.get(nameKey(name))
     return holder === undefined ? null : (toText(holder) as KeyId)
   }
+}
+
+/** Who has a name, "name~id" of those who took it in a partition included; the peer itself, where it is one of them. */
+const holderOf = (name: string, peer: KeyId, nodes: readonly NodeRow[]): KeyId | undefined => {
+  const holders = nodes.filter((node) => node.name === name || node.name.startsWith(`${name}~`)).map(({ key }) => key)
+  return holders.includes(peer) ? peer : holders[0]
 }

@@ -1,8 +1,10 @@
 /** The endpoint's side of `/writ/output/1`: takes outputs from agents, serves them to admins and other endpoints. */
+import { createHash } from 'node:crypto'
 import { decodeShape } from '../base/schema.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { isWritError, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { rawCidOf } from '../record/payload-location.ts'
 import { outputAnswerSchema, outputProtocol, outputRequestSchema, type OutputAnswer } from './protocol/output.ts'
 import type { Admission, Network } from './network.ts'
 import type { OutputStore } from './output-shelf.ts'
@@ -37,12 +39,23 @@ export async function* answerOutput(deps: OutputDeps, from: Admission, message: 
   yield answer({ kind: 'get', bytes: new Uint8Array(), last: true })
 }
 
-/** An output from one peer, whole or not at all. Errors: `output-unavailable`, `bad-answer`, and those of `follow`. */
+/**
+ * An output from one peer. Who reads it to its end has the bytes that the executor named, or hears that they are not.
+ * Errors: `output-unavailable`, `bad-answer`, `bad-output`, `output-too-large`, and those of `follow`.
+ */
 export async function* fetchOutput(network: Network, peer: KeyId, wanted: { readonly cid: string; readonly agent: KeyId; readonly local: boolean }): AsyncIterable<Uint8Array> {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
   for await (const message of network.follow(peer, outputProtocol, encodeCbor({ kind: 'get', ...wanted }))) {
     const page = decodeShape(outputAnswerSchema, message, limits.network.messageBytesMax)
     if (!page.ok || page.value.kind !== 'get') throw new WritError('bad-answer', `peer ${peer} gave an answer about an output that cannot be read`)
-    if (page.value.last) return
+    if (page.value.last) {
+      if (rawCidOf(new Uint8Array(hash.digest())).toString() !== wanted.cid) throw new WritError('bad-output', `peer ${peer} gave other bytes than the output ${wanted.cid} has`)
+      return
+    }
+    sizeBytes += page.value.bytes.length
+    if (sizeBytes > limits.output.streamBytesMax) throw new WritError('output-too-large', `peer ${peer} gave more than an output may have`)
+    hash.update(page.value.bytes)
     yield page.value.bytes
   }
   throw new WritError('bad-answer', `peer ${peer} ended an output too early`)

@@ -3,7 +3,7 @@ import { decodeShape } from '../base/schema.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { decodeRecord } from '../record/record.ts'
+import { decodeRecord, type Sealed } from '../record/record.ts'
 import { entryKind, type EntryBody } from '../record/entry.ts'
 import { isAuthorised, isTarget, judgeFreshness, judgeIndication, openIndication, type Indication } from '../trust/order.ts'
 import { submitRequestSchema, type SubmitAnswer } from './protocol/submit.ts'
@@ -24,7 +24,7 @@ export interface SubmitDeps {
   readonly announce: (announcement: Announcement) => void
 }
 
-/** Errors: `malformed`, `oversized`, `not-permitted`, those of `judgeIndication`, `not-authorised`, `payload-unavailable`, and of merging. */
+/** Errors: `malformed`, `oversized`, `not-permitted`, `wrong-author`, those of `judgeIndication`, `not-authorised`, `payload-unavailable`, and of merging. */
 export const answerSubmit = async (deps: SubmitDeps, from: Admission, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> => {
   const decoded = decodeShape(submitRequestSchema, message, limits.network.messageBytesMax)
   if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
@@ -44,16 +44,19 @@ export const answerSubmit = async (deps: SubmitDeps, from: Admission, message: U
 }
 
 const acceptEntries = async (deps: SubmitDeps, admin: KeyId, peer: KeyId, entries: readonly Uint8Array[], payload: Uint8Array | null, signal: AbortSignal): Promise<SubmitAnswer> => {
-  const bodies = entries.map((bytes) => openOwnEntry(bytes, admin))
-  const last = bodies.at(-1)
+  const opened = entries.map((bytes) => openOwnEntry(bytes, admin))
+  const last = opened.at(-1)?.body
   // What comes before the last is history: it was judged when it was submitted, and its own command brings its payload.
   if (last?.content.kind === 'indication') {
     const indication = openIndication(last.content.indication)
     if (!indication.ok) throw new WritError(indication.code, indication.detail)
+    if (indication.value.body.admin !== admin) throw new WritError('wrong-author', 'the order is that of another admin')
     judgeSubmission(deps, indication.value)
     await holdPayload(deps, indication.value, payload, peer, signal)
   }
   const report = await deps.queue.merge(entries, peer, { durable: true })
+  const refusal = report.rejections.find(({ entry }) => entry === null || opened.some(({ id }) => id === entry))
+  if (refusal !== undefined) throw new WritError(refusal.code, refusal.detail)
   const head = last === undefined ? undefined : await deps.queue.head(admin, last.incarnation)
   for (const entry of report.accepted) {
     const indication = entry.body.content.kind === 'indication' ? openIndication(entry.body.content.indication) : undefined
@@ -62,11 +65,11 @@ const acceptEntries = async (deps: SubmitDeps, admin: KeyId, peer: KeyId, entrie
   return { kind: 'head', sequence: head?.sequence ?? 0 }
 }
 
-const openOwnEntry = (bytes: Uint8Array, admin: KeyId): EntryBody => {
+const openOwnEntry = (bytes: Uint8Array, admin: KeyId): Sealed<EntryBody> => {
   const entry = decodeRecord(entryKind, bytes)
   if (!entry.ok) throw new WritError(entry.code, entry.detail)
   if (entry.value.body.author !== admin) throw new WritError('not-permitted', 'an admin submits entries of its own log only')
-  return entry.value.body
+  return entry.value
 }
 
 const judgeSubmission = (deps: SubmitDeps, indication: Indication): void => {

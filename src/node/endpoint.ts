@@ -45,6 +45,9 @@ export interface EndpointDeps {
   readonly log: Log
 }
 
+/** What no honest node passes on, whatever it knows; all else may be judged otherwise elsewhere. */
+const punished: ReadonlySet<string> = new Set(['malformed', 'oversized', 'wrong-type', 'wrong-mesh', 'bad-signature', 'bad-link'])
+
 export class Endpoint {
   readonly #deps: EndpointDeps
   readonly #syncIntervalMs: number
@@ -78,9 +81,9 @@ export class Endpoint {
     network.handle(outputProtocol, ({ kind }) => kind !== 'guest', (from, message) => answerOutput({ ...this.#deps, holders: (agent) => [...this.#otherEndpoints(), agent] }, from, message))
     this.#sync.listen()
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
-      const report = await this.#deps.queue.merge([entry], from)
-      if (report.rejections.length > 0) return 'ignore'
-      return 'accept'
+      const { rejections } = await this.#deps.queue.merge([entry], from)
+      if (rejections.length === 0) return 'accept'
+      return rejections.some(({ code }) => punished.has(code)) ? 'reject' : 'ignore'
     })
   }
 

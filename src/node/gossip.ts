@@ -3,11 +3,12 @@
  * A message's record is verified before it is passed on, and what cannot be judged yet is ignored, not punished.
  */
 import { decodeShape } from '../base/schema.ts'
+import { sha256 } from '../base/codec.ts'
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { decodeRecord, verifyRecord } from '../record/record.ts'
 import { entryKind } from '../record/entry.ts'
-import { openIndication, type Indication } from '../trust/order.ts'
+import { openControl, openIndication, type Indication } from '../trust/order.ts'
 import { wasEverAdmin } from '../trust/charter-chain.ts'
 import { announcementSchema, encodeAnnouncement, indicationsTopic, receiptsTopic, type Announcement } from './protocol/announcement.ts'
 import type { Charters } from './charters.ts'
@@ -73,13 +74,18 @@ export class Gossip {
     if (mesh !== this.#mesh) return 'reject'
     if (!wasEverAdmin(this.#deps.charters.chain, author)) return 'ignore'
     if (!(await verifyRecord(entry.value, [author], this.#deps.checkSignature)).ok) return 'reject'
+    const { payload } = announcement.value
     if (content.kind === 'control') {
+      const control = openControl(content.control)
+      if (!control.ok || control.value.body.admin !== author || payload !== null) return 'reject'
       this.#heard.set(message, { announcement: announcement.value, what: { kind: 'control', control: content.control } })
       return 'accept'
     }
     if (content.kind !== 'indication') return 'reject'
     const indication = openIndication(content.indication)
     if (!indication.ok || indication.value.body.admin !== author) return 'reject'
+    // Nobody signs what lies beside an entry: whoever passed on another payload would spoil the order for all who hear it.
+    if (payload !== null && Buffer.from(sha256(payload)).toString('hex') !== indication.value.body.payload.sha256) return 'reject'
     this.#heard.set(message, { announcement: announcement.value, what: { kind: 'indication', indication: indication.value } })
     return 'accept'
   }

@@ -89,6 +89,8 @@ export class Node {
   /** Endpoints that said they lack entries of the own log: what gossip brought is not sent twice. */
   readonly #lacking = new Set<KeyId>()
   #lastContactAt: Millis | null = null
+  /** While orders of an answer are taken up: whatever they lack did not come with it, so it is not asked for at once. */
+  #isTaking = false
 
   private constructor(deps: NodeDeps, options: NodeOptions, parts: { ownLog: OwnLog; book: AddressBook; queue: Queue | undefined }) {
     this.#deps = deps
@@ -99,7 +101,7 @@ export class Node {
     this.#gossip = options.gossip ? new Gossip(deps) : null
     this.#shelf = new OutputShelf(deps)
     this.#agent = new Agent(
-      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(0) },
+      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.settleMs : 0) },
       { self: deps.membership.credential.body, formats: options.formats }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
@@ -246,24 +248,32 @@ export class Node {
   }
 
   async #take(endpoint: KeyId, answer: PullAnswer, asked: { readonly incarnation: Incarnation; readonly sequence: number }): Promise<boolean> {
-    for (const { incarnation, sequence } of answer.acknowledged) {
+    const before = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation)
+    // A life that is not spoken of is one that the endpoint does not hold, or no longer.
+    const isHeld = answer.acknowledged.some(({ incarnation }) => incarnation === asked.incarnation)
+    for (const { incarnation, sequence } of isHeld ? answer.acknowledged : [...answer.acknowledged, { incarnation: asked.incarnation, sequence: 0 }]) {
       if ((await this.#ownLog.acknowledge(endpoint, incarnation, sequence)) === 'ahead') {
         this.#deps.log.warn('an endpoint knows more of the own log than is here: a backup was restored; a new life of the log begins', { endpoint })
         await this.#ownLog.startIncarnation()
       }
     }
     this.#agent.releaseLog()
-    const isLacking = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation) < asked.sequence
+    const acknowledged = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation)
+    const isLacking = acknowledged < asked.sequence
+    // At once only where that gets on: one that does not take the log, as after a fork, is asked again by the timer.
+    const again = isLacking && (!this.#lacking.has(endpoint) || acknowledged > before)
     if (isLacking) this.#lacking.add(endpoint)
     else this.#lacking.delete(endpoint)
     if (await this.#book.learn(answer.endpoints)) this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
     this.#contacts.handle({ kind: 'known', of: 'neighbour', contacts: answer.neighbours })
     this.#background.run('outputs could not be handed in; they are tried again', this.#shelf.pay(endpoint))
     this.#agent.tick()
-    if (answer.work.kind === 'nothing') return isLacking
+    if (answer.work.kind === 'nothing') return again
     for (const control of answer.work.controls) this.#agent.control(control)
+    this.#isTaking = true
     for (const bundle of answer.work.bundles) this.#agent.offer(bundle)
-    return isLacking || answer.work.more
+    this.#isTaking = false
+    return again || answer.work.more
   }
 
   /** Endpoints first: they hold the payload of every order they know. */

@@ -101,7 +101,7 @@ export class OwnLog {
   }
 
   /**
-   * Notes that `endpoint` holds all up to `sequence`. `ahead` when that is more than was ever written here: then
+   * Notes that `endpoint` holds all up to `sequence`, which is less than before when it lost its store. `ahead` when that is more than was ever written here: then
    * `startIncarnation` comes before the next append.
    */
   async acknowledge(endpoint: KeyId, incarnation: Incarnation, sequence: number): Promise<'known' | 'ahead'> {
@@ -109,7 +109,7 @@ export class OwnLog {
     if (life === undefined) return 'known'
     const key = acknowledgedKey(endpoint, incarnation)
     const held = Math.min(sequence, life.head.sequence)
-    if (held > (this.#acknowledged.get(key) ?? 0)) {
+    if (held !== (this.#acknowledged.get(key) ?? 0)) {
       this.#acknowledged.set(key, held)
       await this.#deps.store.write([put(key, encodeCbor(held))], { durable: false })
     }

@@ -62,13 +62,21 @@ export const createHomeDirectories = (home: string, sides: readonly Side[]): Hom
 
 export const saveConfig = (paths: HomePaths, config: HomeConfigDraft): void => writeFileDurable(paths.config, `${JSON.stringify(config, null, 2)}\n`, 0o644)
 
+/** Directories that may be there; single files are looked at when they are read. */
+const guardedParts = [
+  'root', 'run',
+  'admin', 'admin/keys', 'admin/log', 'admin/blocks',
+  'agent', 'agent/keys', 'agent/state', 'agent/blocks', 'agent/outputs',
+  'executor', 'executor/keys', 'executor/journal', 'executor/cache'
+] as const
+
 /** Errors: `home-missing`, `bad-config` (every problem with its path), and those of `readFileGuarded`. */
 export const openHome = (home: string): Home => {
   const paths = homePaths(home)
   const text = toText(readOrExplain(paths))
   const config = checkShape(homeConfigSchema, parseJson(paths.config, text))
   if (!config.ok) throw new WritError('bad-config', `${paths.config} is not valid: ${config.detail}`, { details: { path: paths.config } })
-  for (const part of ['root', 'admin', 'agent', 'executor', 'run'].map((name) => join(home, name))) if (existsSync(part)) statGuarded(part)
+  for (const part of guardedParts.map((name) => join(home, name))) if (existsSync(part)) statGuarded(part)
   return { paths, config: config.value }
 }
 
@@ -86,7 +94,8 @@ export const openNodeHome = (home: string): Home<NodeConfig> => {
   return { paths: opened.paths, config: opened.config }
 }
 
-const keyFile = /^writ-key-1 (ed25519|x25519) ([a-z2-7]{52})\n$/
+// The last character carries bits beyond the last byte, which are zero.
+const keyFile = /^writ-key-1 (ed25519|x25519) ([a-z2-7]{51}[aq])\n$/
 
 export const saveKey = (path: string, kind: 'ed25519' | 'x25519', secret: Uint8Array): void => writeFileDurable(path, `writ-key-1 ${kind} ${toBase32(secret)}\n`, 0o600)
 

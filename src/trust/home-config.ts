@@ -6,7 +6,11 @@ import { keyIdSchema, meshIdSchema, millisSchema, nodeNameSchema, textSchema } f
 import { limits } from '../base/limits.ts'
 import { roleSchema } from '../record/invite.ts'
 
-export const addressSchema = v.pipe(textSchema(256), v.regex(/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[0-9]{1,5}$/, 'expected a multiaddr such as /ip4/192.0.2.7/tcp/4400'))
+export const addressSchema = v.pipe(
+  textSchema(256),
+  v.regex(/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[0-9]{1,5}$/, 'expected a multiaddr such as /ip4/192.0.2.7/tcp/4400'),
+  v.check((address) => Number(address.slice(address.lastIndexOf('/') + 1)) <= 65_535, 'ports end at 65535')
+)
 
 export const endpointAddressSchema = v.strictObject({
   key: keyIdSchema,

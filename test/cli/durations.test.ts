@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { formatAge, formatBytes, formatSpan, parseDuration } from '../../src/cli/durations.ts'
+import { formatAge, formatBytes, formatDuration, formatSpan, parseDuration } from '../../src/cli/durations.ts'
 import { isWritError } from '../../src/base/errors.ts'
 
 const reads = test.macro({
@@ -23,6 +23,11 @@ const refuses = test.macro({
   title: (_, text) => `"${text}" is no duration`
 })
 for (const text of ['', '60', 's', '-1s', '1.5h', '1 h', '1w', '1H', '1h30m', ' 1h', '999999999999d', '1constructor']) test(refuses, text)
+
+test('a duration is read as what it was written from', (t) => {
+  fc.assert(fc.property(fc.nat(), (spanMs) => parseDuration('--since', formatDuration(spanMs)) === spanMs))
+  t.deepEqual([100, 60_000, 90_000, 86_400_000].map(formatDuration), ['100ms', '1m', '90s', '1d'])
+})
 
 test('a whole number of seconds is read as it is written', (t) => {
   fc.assert(fc.property(fc.nat(), (seconds) => parseDuration('--since', `${seconds}s`) === seconds * 1000))

@@ -30,9 +30,15 @@ test('the output of several agents has their names before each line, however it 
 })
 
 test('no output at all is told on stderr', async (t) => {
-  const shown = await transcript([...logs, '--agent', 'web1'], { admin: { logs: () => iterate() } })
+  const shown = await transcript([...logs, '--agent', 'web1'], { admin: { show: async () => view(succeeded('web1', '')), logs: () => iterate() } })
   t.is(shown.stdout, '')
   t.is(shown.stderr, 'no output\n')
+})
+
+test('where an agent has not ended, that is why there is no output', async (t) => {
+  const show = async () => view(queueRow('web1', 'running'), succeeded('web2', ''))
+  t.is((await transcript([...logs, '--agent', 'web1'], { admin: { show, logs: () => iterate() } })).stderr, 'no output yet: it has not ended on web1\n')
+  t.is((await transcript([...logs, '--agent', 'web2'], { admin: { show, logs: () => iterate() } })).stderr, 'no output\n')
 })
 
 test('prefixed lines and the rest hold every byte once', (t) => {

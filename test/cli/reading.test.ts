@@ -14,7 +14,7 @@ test('writ list shows the orders with counts by state', async (t) => {
     [
       'ID            AGE  NAME    FORMAT   NODES  STATES',
       'k3v9x2abcdef  2m   uptime  command  3      1 succeeded, 1 failed, 1 queued',
-      'k3v9x2abcdef  2h   a b     script   1      1 cancelled (cancelled)',
+      'k3v9x2abcdef  2h   a b     script   1      1 cancelled',
       ''
     ].join('\n')
   )
@@ -125,6 +125,7 @@ const status: NodeStatus = {
   live: {
     at: now - 1000,
     pid: 4242,
+    release: '0.1.0',
     addresses: ['/ip4/192.0.2.7/tcp/4400'],
     peers: [
       { name: 'e1', kind: 'endpoint', address: '/ip4/192.0.2.1/tcp/4400' },
