@@ -42,8 +42,8 @@ test(refused, ['run', ...home, '--on', '', '--', 'true'], '--on: an empty select
 test(refused, ['run', ...home, '--nodes', 'a,', '--', 'true'], '--nodes: "a," is no list of names; separate them by single commas, such as web1,web2 [bad-usage]')
 test(refused, ['run', ...home, '--all', '--expect-output', '(', '--', 'true'], '--expect-output: "(" is no regular expression [bad-pattern]')
 test(refused, ['run', ...home, '--all', '--expect-exit', '300', '--', 'true'], '--expect-exit: "300" is no whole number from 0 to 255 [bad-usage]')
-test(refused, ['run', ...home, '--all', '--timeout', '8d', '--', 'true'], '--timeout: 8d is out of bounds; allowed are 0.10s to 7d [bad-duration]')
-test(refused, ['run', ...home, '--all', '--expires', '0s', '--', 'true'], '--expires: 0s is out of bounds; allowed are 1.00s to 90d [bad-duration]')
+test(refused, ['run', ...home, '--all', '--timeout', '8d', '--', 'true'], '--timeout: 8d is out of bounds; allowed are 100ms to 7d [bad-duration]')
+test(refused, ['run', ...home, '--all', '--expires', '0s', '--', 'true'], '--expires: 0s is out of bounds; allowed are 1s to 90d [bad-duration]')
 test(
   refused,
   ['run', ...home, '--all', 'ls', '-l'],
