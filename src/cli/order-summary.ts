@@ -3,10 +3,11 @@
  */
 import { toText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
+import type { Millis } from '../base/brand.ts'
 import { hasEnded, states, type OrderRow, type QueueRow, type State } from '../queue/views.ts'
 import type { Output } from '../record/statement.ts'
 import type { OrderView } from '../api/types.ts'
-import { formatBytes, formatSpan } from './durations.ts'
+import { formatAge, formatBytes, formatSpan } from './durations.ts'
 import { renderRows, type Cell } from './table.ts'
 import { plural, printable, printableLine, shortId, type Paint } from './text.ts'
 
@@ -89,5 +90,10 @@ export const renderSummary = (view: OrderView, paint: Paint): string => {
   return [...lines, countsLine(view), ''].join('\n')
 }
 
+const validityLine = ({ order }: OrderView, now: Millis): string => {
+  const validity = now > order.expiresAt ? `expired ${formatAge(now - order.expiresAt)} ago` : `expires in ${formatAge(order.expiresAt - now)}`
+  return `given ${formatAge(now - order.createdAt)} ago by admin ${shortId(order.admin)}, ${validity}`
+}
+
 /** What `writ show` prints. */
-export const renderOrder = (view: OrderView, paint: Paint): string => [headLine(view, paint), ...agentLines(view.rows, paint), countsLine(view), ''].join('\n')
+export const renderOrder = (view: OrderView, paint: Paint, now: Millis): string => [headLine(view, paint), validityLine(view, now), ...agentLines(view.rows, paint), countsLine(view), ''].join('\n')

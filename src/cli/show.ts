@@ -3,6 +3,7 @@
  * on a terminal, a line for each change elsewhere, a JSON line for each change with `--json`.
  */
 import type { Command } from 'commander'
+import type { Clock } from '../base/clock.ts'
 import { WritError } from '../base/errors.ts'
 import type { State } from '../queue/views.ts'
 import type { Admin, OrderView } from '../api/types.ts'
@@ -32,9 +33,9 @@ export const show = ({ home, indication, follow, json }: ShowOptions, deps: Verb
   withAdmin(home, deps, async (admin) => {
     const { terminal } = deps
     const paint = painter(terminal.stdout.colours)
-    if (follow) return followOnScreen(admin, indication, terminal, createScreen(terminal, json, paint))
+    if (follow) return followOnScreen(admin, indication, terminal, createScreen(deps, json, paint))
     const view = await admin.show(indication)
-    await (json ? printJson(terminal, orderViewJson(view)) : terminal.stdout.write(renderOrder(view, paint)))
+    await (json ? printJson(terminal, orderViewJson(view)) : terminal.stdout.write(renderOrder(view, paint, deps.clock.now())))
     return exitCodes.succeeded
   })
 
@@ -45,18 +46,18 @@ const followOnScreen = async (admin: Admin, indication: string, terminal: Termin
   return last !== null && hasSucceeded(last) ? exitCodes.succeeded : exitCodes.notSucceeded
 }
 
-const createScreen = (terminal: Terminal, json: boolean, paint: Paint): Screen => {
+const createScreen = ({ terminal, clock }: Pick<VerbDeps, 'terminal' | 'clock'>, json: boolean, paint: Paint): Screen => {
   if (json) return { draw: (view) => printJson(terminal, orderViewJson(view)), async end() {} }
-  return terminal.stdout.isTerminal ? createLiveScreen(terminal.stdout, paint) : createLineScreen(terminal.stdout, paint)
+  return terminal.stdout.isTerminal ? createLiveScreen(terminal.stdout, paint, clock) : createLineScreen(terminal.stdout, paint)
 }
 
-const createLiveScreen = (output: Output, paint: Paint): Screen => {
+const createLiveScreen = (output: Output, paint: Paint, clock: Clock): Screen => {
   const block = createLiveBlock(output)
   return {
     draw: (view) => block.draw([headLine(view, paint), countsLine(view), ...agentLines(view.rows, paint)]),
     async end(view) {
       await block.clear()
-      await output.write(renderOrder(view, paint))
+      await output.write(renderOrder(view, paint, clock.now()))
     }
   }
 }

@@ -4,14 +4,17 @@
  */
 import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openNodeHome } from '../trust/file-home.ts'
+import { loadCharters, loadCredential, loadSecret, openNodeHome } from '../trust/file-home.ts'
 
 /** Beside the bundle when this runs from it, else the source. */
 const executorEntry = (): string => fileURLToPath(new URL(extname(import.meta.url) === '.ts' ? '../executor/main.ts' : './executor.js', import.meta.url))
 
-/** Errors: those of `openNodeHome`; what can only be told while running, such as a home in use, the executor tells. */
+/** Errors: those of `openNodeHome` and of its files; what can only be told while running, such as a home in use, the executor tells. */
 export const startNode = async (home: string): Promise<never> => {
-  openNodeHome(home)
+  const opened = openNodeHome(home)
+  // The executor would start an agent that cannot read these again and again.
+  loadSecret(opened.paths.peerKey)
+  loadCredential(opened, 'agent', loadCharters(opened, 'agent'))
   if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
   return process.execve(process.execPath, [process.execPath, ...process.execArgv, executorEntry(), resolve(home)], process.env)
 }

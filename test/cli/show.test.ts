@@ -14,6 +14,7 @@ test('writ show prints one line for each agent and always exits with 0', async (
     shown.stdout,
     [
       'k3v9x2abcdef  uptime  (command, 2 nodes, cancelled)',
+      'given 2m ago by admin admin2222222, expires in 58m',
       'web1  succeeded  0.31s  exit 0',
       'web2  cancelled',
       '2 of 2 nodes ended: 1 succeeded, 1 cancelled',
@@ -45,7 +46,7 @@ test('where there is no terminal --follow prints a line for each change, and exi
 test('on a terminal --follow redraws in place and leaves the whole order standing', async (t) => {
   const shown = await transcript([...show, '--follow'], { ...following, terminal: { isTerminal: true } })
   const [last] = shown.stdout.split('\u001B[4A\u001B[J').slice(-1)
-  t.is(last, ['k3v9x2abcdef  uptime  (command, 2 nodes)', 'web1  succeeded  0.31s  exit 0', 'web2  cancelled', '2 of 2 nodes ended: 1 succeeded, 1 cancelled', ''].join('\n'))
+  t.is(last, ['k3v9x2abcdef  uptime  (command, 2 nodes)', 'given 2m ago by admin admin2222222, expires in 58m', 'web1  succeeded  0.31s  exit 0', 'web2  cancelled', '2 of 2 nodes ended: 1 succeeded, 1 cancelled', ''].join('\n'))
 })
 
 test('--follow --json prints a JSON line for each change', async (t) => {
