@@ -12,7 +12,7 @@ const rememberedMax = 500_000
 export const createSignatureMemory = (): CheckSignature => {
   const known = new Map<string, boolean>()
   return async (key, message, signature) => {
-    const exact = toBase32(sha256(utf8(key), signature, message))
+    const exact = toBase32(sha256(utf8(`${key} ${signature.length} `), signature, message))
     const before = known.get(exact)
     if (before !== undefined) return before
     const isValid = verifySignatureSync(key, message, signature)

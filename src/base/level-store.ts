@@ -1,26 +1,39 @@
 /** A key-value store in LevelDB. One process holds a directory at a time; LevelDB's own lock says so. */
+import { resolve } from 'node:path'
 import { Level } from 'level'
 import { describeError, errorCode, WritError } from './errors.ts'
 import type { Change, KeyValueStore, Range } from './key-value-store.ts'
 
+/**
+ * Directories that this process has open. LevelDB's lock is one of the process, and trying to open a directory twice
+ * ends it: another process could then open it as well, and both would ruin it.
+ */
+const held = new Set<string>()
+
 export class LevelStore implements KeyValueStore {
   readonly #db: Level<string, Uint8Array>
+  readonly #path: string
 
-  private constructor(db: Level<string, Uint8Array>) {
+  private constructor(db: Level<string, Uint8Array>, path: string) {
     this.#db = db
+    this.#path = path
   }
 
-  /** Opens or creates `directory`. Errors: `store-locked` (another process has it), `store-unusable`. */
+  /** Opens or creates `directory`. Errors: `store-locked` (another process has it, or this one), `store-unusable`. */
   static async open(directory: string): Promise<LevelStore> {
+    const path = resolve(directory)
+    if (held.has(path)) throw new WritError('store-locked', `${directory} is in use by this process`, { details: { directory } })
+    held.add(path)
     const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, writeBufferSize: 2 << 20 })
     try {
       await db.open()
     } catch (error) {
+      held.delete(path)
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
       if (errorCode(cause) === 'LEVEL_LOCKED') throw new WritError('store-locked', `${directory} is in use by another process`, { details: { directory }, cause })
       throw new WritError('store-unusable', `cannot open the store at ${directory}: ${describeError(cause)}`, { details: { directory }, cause })
     }
-    return new LevelStore(db)
+    return new LevelStore(db, path)
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -48,6 +61,8 @@ export class LevelStore implements KeyValueStore {
   }
 
   async close(): Promise<void> {
+    if (this.#db.status === 'closed') return
     await this.#db.close()
+    held.delete(this.#path)
   }
 }

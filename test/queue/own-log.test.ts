@@ -75,13 +75,22 @@ test('each endpoint is owed what it has not acknowledged, in pieces of the wante
   for (const subject of ['a', 'b', 'c']) await log.append(fault(subject), { durable: false })
   const { incarnation } = log.head()
   t.is(await log.acknowledge(one, incarnation, 2), 'known')
-  await log.acknowledge(one, incarnation, 1)
   t.deepEqual(bodiesOf(await log.unacknowledgedFor(one, 1e6)).map(({ sequence }) => sequence), [3])
   t.deepEqual(bodiesOf(await log.unacknowledgedFor(two, 1)).map(({ sequence }) => sequence), [1])
   t.is(log.unacknowledgedCount(1), 1)
   t.is(log.unacknowledgedCount(2), 3)
   await log.acknowledge(two, incarnation, 3)
   t.is(log.unacknowledgedCount(2), 1)
+})
+
+test('an endpoint that lost its store, and so holds less than before, is owed that again', async (t) => {
+  const log = await openLog(new MemoryStore())
+  const one = signerOf('one').key
+  for (const subject of ['a', 'b', 'c']) await log.append(fault(subject), { durable: false })
+  const { incarnation } = log.head()
+  await log.acknowledge(one, incarnation, 3)
+  await log.acknowledge(one, incarnation, 1)
+  t.deepEqual(bodiesOf(await log.unacknowledgedFor(one, 1e6)).map(({ sequence }) => sequence), [2, 3])
 })
 
 test('a peer that is ahead is said to be, and owes a new life of the log, which begins with the credential', async (t) => {

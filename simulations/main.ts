@@ -1,0 +1,39 @@
+/** `npm run sim`. Exit codes: 0 when every rule held, 1 when one was violated, 2 for bad usage. */
+import { readFileSync } from 'node:fs'
+import { readOptions, usage } from './options.ts'
+import { planRuns, runSuite, type KeptSeed } from './suite.ts'
+import type { RunReport } from './simulation.ts'
+
+const violationsShownMax = 10
+
+const reproduce = ({ scenario, seed, nodes }: RunReport): string => `npm run sim -- --scenario ${scenario} --seed ${seed} --nodes ${nodes}`
+
+const print = (report: RunReport, write: (line: string) => void): void => {
+  const { scenario, seed, nodes, events, convergedAfterMs, violations, traceHash } = report
+  const rest = convergedAfterMs === null ? 'no rest' : `at rest ${convergedAfterMs / 1000} s after healing`
+  write(`${violations.length === 0 ? 'ok  ' : 'FAIL'} ${scenario} seed ${seed}: ${nodes} nodes, ${events} events, ${rest}, trace ${traceHash.slice(0, 16)}`)
+  for (const { atMs, checker, detail } of violations.slice(0, violationsShownMax)) write(`     ${atMs / 1000} s ${checker}: ${detail}`)
+  if (violations.length > violationsShownMax) write(`     and ${violations.length - violationsShownMax} more`)
+  if (violations.length > 0) write(`     again: ${reproduce(report)} --trace`)
+}
+
+const main = async (args: readonly string[]): Promise<number> => {
+  const options = readOptions(args)
+  if (!options.ok) {
+    console.error(`${options.detail}\n\n${usage}`)
+    return 2
+  }
+  const { withKept, json, trace, ...wanted } = options.value
+  const kept = withKept ? (JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as KeptSeed[]) : []
+  const summary = await runSuite(planRuns({ ...wanted, kept }), {
+    stopwatch: () => performance.now(),
+    // With --json standard output is for the one line alone; what failed is told beside it.
+    onRun: (report) => (json ? report.violations.length > 0 && print(report, (line) => console.error(line)) : print(report, (line) => console.log(line))),
+    ...(trace ? { onTrace: (line: string) => console.error(line) } : {})
+  })
+  if (json) console.log(JSON.stringify(summary))
+  else console.log(`${summary.runs} runs, ${summary.violations} violations, ${summary.eventsPerSecond} events per second`)
+  return summary.violations === 0 ? 0 : 1
+}
+
+process.exitCode = await main(process.argv.slice(2))
