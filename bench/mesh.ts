@@ -1,9 +1,10 @@
 /** A mesh on this machine, of processes from the bundle, made with the public library as the command line makes it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type * as api from '../src/api/index.ts'
 import { childrenOf, findFreePort, until, type Scope } from './processes.ts'
 
-export type Library = typeof import('../src/api/index.ts')
+export type Library = typeof api
 
 export const cliFile = fileURLToPath(new URL('../dist/writ.js', import.meta.url))
 const libraryFile = new URL('../dist/index.js', import.meta.url).href

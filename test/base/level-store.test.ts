@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import test from 'ava'
 import { isWritError } from '../../src/base/errors.ts'
 import { put, remove } from '../../src/base/key-value-store.ts'
@@ -34,6 +36,31 @@ test('a directory that is open already is refused as locked, and says which', as
   t.true(isWritError(error, 'store-locked'))
   t.true(error?.message.includes(directory))
   t.true(isWritError(error) && error.details['directory'] === directory)
+})
+
+/** What another process hears when it opens `directory`. */
+const openElsewhere = async (directory: string): Promise<string> => {
+  const source = `import { LevelStore } from ${JSON.stringify(import.meta.resolve('../../src/base/level-store.ts'))}
+    LevelStore.open(process.argv[1]).then(() => console.log('opened'), ({ code }) => console.log(code))`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source, directory])
+  return stdout.trim()
+}
+
+test('a store that is open stays locked to other processes, though this one tries to open it again', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const holder = await LevelStore.open(directory)
+  t.is(await openElsewhere(directory), 'store-locked')
+  await t.throwsAsync(LevelStore.open(directory), { code: 'store-locked' })
+  await t.throwsAsync(LevelStore.open(`${directory}/`), { code: 'store-locked' })
+  t.is(await openElsewhere(directory), 'store-locked')
+  await holder.close()
+  t.is(await openElsewhere(directory), 'opened')
+})
+
+test('a directory that could not be opened is not held', async (t) => {
+  const file = path.join(await temporaryDirectory(t), 'file')
+  await writeFile(file, 'no directory')
+  for (let attempt = 0; attempt < 2; attempt += 1) await t.throwsAsync(LevelStore.open(file), { code: 'store-unusable' })
 })
 
 test('a directory is free again as soon as its store was closed', async (t) => {

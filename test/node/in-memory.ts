@@ -182,6 +182,8 @@ export class MemoryContent implements Content {
 
 /** Whole outputs, put together from parts in their order. */
 export class MemoryOutputs implements OutputStore {
+  async prune(): Promise<void> {}
+
   readonly whole = new Map<string, Uint8Array>()
   readonly #parts = new Map<string, Uint8Array>()
   failure: Error | undefined

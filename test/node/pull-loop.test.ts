@@ -76,16 +76,6 @@ test('a demand brings the next question forward, never back', async (t) => {
   t.is(asked.length, 2)
 })
 
-test('a demand does not put off a question that is due sooner anyway', async (t) => {
-  const { time, asked, loop, answerLast } = make()
-  loop.open(first)
-  await answerLast()
-  await time.pass(900)
-  loop.demand(first, 500)
-  await time.pass(100)
-  t.is(asked.length, 2)
-})
-
 test('an endpoint that does not answer is asked again after the interval, and the log says so', async (t) => {
   const { time, asked, loop, log } = make()
   loop.open(first)

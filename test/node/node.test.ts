@@ -1,0 +1,278 @@
+/** A node over fakes: its network is answered by a real endpoint's queue, its executor by the test. */
+import test from 'ava'
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { encodeCbor } from '../../src/base/codec.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { limits } from '../../src/base/limits.ts'
+import { answerPull } from '../../src/node/endpoint-pull.ts'
+import { Charters } from '../../src/node/charters.ts'
+import { createNode, type Node } from '../../src/node/node.ts'
+import { pullProtocol, pullRequestSchema, type PullAnswer } from '../../src/node/protocol/pull.ts'
+import { outputProtocol } from '../../src/node/protocol/output.ts'
+import { encodeAnnouncement, indicationsTopic, receiptsTopic } from '../../src/node/protocol/announcement.ts'
+import { Author, bytesOf, randomOf, receipts, said } from '../queue/world.ts'
+import { commandPayload } from '../fixtures/orders.ts'
+import { checkAtOnce, endpointWorld, read, type EndpointWorld } from './endpoint-world.ts'
+import { admitNode, FakeNetwork, MemoryContent, MemoryOutputs, RecordingLog } from './in-memory.ts'
+import { settled } from './manual-time.ts'
+import type { ExecutorLink } from '../../src/node/executor-link.ts'
+import type { ToAgent, ToExecutor } from '../../src/executor/ipc.ts'
+import type { GossipVerdict } from '../../src/node/network.ts'
+import type { Indication } from '../../src/trust/order.ts'
+import type { Receipt } from '../../src/record/entry.ts'
+
+class FakeExecutor implements ExecutorLink {
+  readonly told: ToExecutor[] = []
+  #handler: ((message: ToAgent) => void | Promise<void>) | undefined
+
+  async send(message: ToExecutor): Promise<boolean> {
+    this.told.push(message)
+    return true
+  }
+
+  listen(handler: (message: ToAgent) => void | Promise<void>): void {
+    this.#handler = handler
+  }
+
+  async say(message: ToAgent): Promise<void> {
+    await this.#handler?.(message)
+    await settled()
+  }
+
+  kinds(): string[] {
+    return this.told.map(({ kind }) => kind)
+  }
+}
+
+interface SetUp {
+  readonly made: EndpointWorld
+  readonly node: Node
+  readonly network: FakeNetwork
+  readonly executor: FakeExecutor
+  readonly content: MemoryContent
+  readonly log: RecordingLog
+  readonly store: MemoryStore
+  /** Makes the endpoint known and connected. */
+  readonly join: () => Promise<void>
+}
+
+const uptime = commandPayload('uptime')
+
+const setUp = async (options: { readonly name?: string; readonly gossip?: boolean; readonly store?: MemoryStore } = {}): Promise<SetUp> => {
+  const made = await endpointWorld()
+  const { world, clock } = made
+  const { mesh } = world
+  const own = mesh.node(options.name ?? 'web-1', { labels: { role: 'web' } })
+  const network = new FakeNetwork(own.peer.key)
+  const executor = new FakeExecutor()
+  const content = new MemoryContent()
+  const log = new RecordingLog()
+  const store = options.store ?? new MemoryStore()
+  network.answer = async ({ protocol, message }) => {
+    if (protocol !== pullProtocol) throw new Error(`unexpected ${protocol}`)
+    return answerPull(made, own.peer.key, message)
+  }
+  const node = await createNode(
+    { network, store, content, outputs: new MemoryOutputs(), executor, charters: new Charters(mesh.chain, () => undefined), signer: own.peer, membership: own.membership, clock, timers: clock, random: randomOf('node'), log, checkSignature: checkAtOnce },
+    { endpoints: [], gossip: options.gossip ?? false, pullIntervalMs: 30_000, syncIntervalMs: 5000, retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs }, formats: new Set(['command', 'script']) }
+  )
+  await node.start()
+  const join = async (): Promise<void> => {
+    network.meet(admitNode(mesh.node('endpoint-1')))
+    await settled()
+  }
+  return { made, node, network, executor, content, log, store, join }
+}
+
+const order = async ({ made }: SetUp, change: Partial<Indication['body']> = {}): Promise<Indication> => {
+  const indication = made.world.order({ payload: uptime.ref, ...change })
+  await made.queue.merge(bytesOf(...made.world.admin.entries), 'test')
+  return indication
+}
+
+const stateOf = async ({ made, network }: SetUp, indication: Indication): Promise<string | undefined> =>
+  (await made.queue.rowsOf(indication.id)).find(({ agent }) => agent === network.self)?.state
+
+const statementOf = ({ made }: SetUp, indication: Indication, state: 'running' | 'succeeded'): Uint8Array => {
+  const receipt: Receipt = made.world.statement(made.world.mesh.key('executor:web-1'), indication.id, state)
+  return receipt.kind === 'executor' ? receipt.statement : new Uint8Array()
+}
+
+test('without gossip an order comes by pull, is fetched, run and reported, and the executor hears that it is kept', async (t) => {
+  const all = await setUp()
+  const { made, executor, content, join } = all
+  await join()
+  t.is(made.queue.nodes().length, 1)
+  const indication = await order(all)
+  content.elsewhere.set(uptime.ref.cid, uptime.bytes)
+  await made.clock.pass(40_000)
+  t.deepEqual(executor.kinds(), ['order'])
+  t.is(await stateOf(all, indication), 'received')
+  await executor.say({ kind: 'payload-wanted', indication: indication.id })
+  t.deepEqual(executor.told.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
+  await executor.say({ kind: 'validated', indication: indication.id, at: made.clock.now() })
+  await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'running') })
+  await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
+  t.is(executor.kinds().filter((kind) => kind === 'kept').length, 2)
+  t.is(await stateOf(all, indication), 'succeeded')
+  t.is(all.node.vitals().queueLength, 0)
+})
+
+test('a payload that is not to be had is told to the executor with the reason', async (t) => {
+  const all = await setUp()
+  await all.join()
+  const indication = await order(all)
+  await all.made.clock.pass(40_000)
+  await all.executor.say({ kind: 'payload-wanted', indication: indication.id })
+  t.like(all.executor.told.at(-1), { kind: 'payload-failed', code: 'payload-unavailable' })
+})
+
+test('an order that the charter does not allow here is rejected without the executor', async (t) => {
+  const all = await setUp()
+  await all.join()
+  const indication = await order(all, { format: 'release' })
+  await all.made.clock.pass(40_000)
+  t.deepEqual(all.executor.told, [])
+  t.is(await stateOf(all, indication), 'rejected')
+})
+
+test('a cancellation of an order that the agent has reaches the executor', async (t) => {
+  const all = await setUp()
+  await all.join()
+  const indication = await order(all)
+  await all.made.clock.pass(40_000)
+  all.made.world.cancel(indication.id)
+  await all.made.queue.merge(bytesOf(...all.made.world.admin.entries), 'test')
+  await all.made.clock.pass(40_000)
+  t.true(all.executor.kinds().includes('control'))
+})
+
+test('what was said before a restart is still handed over after it', async (t) => {
+  const first = await setUp()
+  await first.join()
+  const indication = await order(first)
+  await first.made.clock.pass(40_000)
+  first.network.part(first.made.world.mesh.peer('endpoint-1'))
+  await first.executor.say({ kind: 'statement', statement: statementOf(first, indication, 'succeeded') })
+  t.is(await stateOf(first, indication), 'received')
+  first.node.stop()
+  const second = await setUp({ store: first.store })
+  await second.made.queue.merge(bytesOf(...first.made.world.admin.entries), 'test')
+  await second.join()
+  t.is(await stateOf(second, indication), 'succeeded')
+})
+
+test('an endpoint that does not take the log is not asked over and over', async (t) => {
+  const all = await setUp()
+  const { network, made, join } = all
+  let asked = 0
+  network.answer = async () => {
+    asked += 1
+    if (asked > 50) throw new Error('asked too often')
+    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
+    return encodeCbor(answer)
+  }
+  await join()
+  t.true(asked <= 3, `${asked} questions at once`)
+  const before = asked
+  await made.clock.pass(120_000)
+  t.true(asked - before <= 8, `${asked - before} questions in two minutes`)
+})
+
+test('an endpoint whose orders need charters that it does not give is not asked over and over', async (t) => {
+  const all = await setUp()
+  const { network, made, join } = all
+  const indication = made.world.order({ payload: uptime.ref, charterVersion: 2 })
+  let asked = 0
+  network.answer = async () => {
+    asked += 1
+    if (asked > 50) throw new Error('asked too often')
+    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: false } }
+    return encodeCbor(answer)
+  }
+  await join()
+  t.true(asked <= 4, `${asked} questions at once`)
+})
+
+test('a log that is longer than one question takes is handed over without waiting for the timer', async (t) => {
+  const all = await setUp()
+  const { network, made, executor, join } = all
+  const { answer } = network
+  await join()
+  const indication = await order(all)
+  network.part(made.world.mesh.peer('endpoint-1'))
+  const head = new Uint8Array(limits.output.headBytesMax)
+  const output = { head, sizeBytes: head.length, cid: null, keptBytes: head.length }
+  for (let index = 0; index < 100; index += 1) {
+    const statement = made.world.statement(made.world.mesh.key('executor:web-1'), indication.id, 'running', { at: made.clock.now() + index, stdout: output, stderr: output })
+    if (statement.kind === 'executor') await executor.say({ kind: 'statement', statement: statement.statement })
+  }
+  await made.clock.pass(1000)
+  let largest = 0
+  network.answer = async (asked) => {
+    const { entries } = read(pullRequestSchema, asked.message)
+    largest = Math.max(largest, entries.reduce((sum, { length }) => sum + length, 0))
+    return answer(asked)
+  }
+  const asked = network.asked.length
+  await join()
+  t.true(network.asked.length - asked >= 3)
+  t.true(largest <= limits.pull.entriesBytesMax)
+  const [life] = await made.queue.headsOf(network.self)
+  t.is(life?.head.sequence, all.node.vitals().unacknowledged)
+})
+
+test('charters that come with an answer count at once, and the executor gets them', async (t) => {
+  const all = await setUp()
+  const { made, executor, join } = all
+  made.world.mesh.amend({ name: 'lab-2' })
+  made.charters.learn(made.world.mesh.charters)
+  await join()
+  t.deepEqual(executor.told, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])
+})
+
+test('an order heard by gossip is handed over at once, and its receipt is gossiped', async (t) => {
+  const all = await setUp({ gossip: true })
+  const { made, network, executor, join } = all
+  await join()
+  const indication = made.world.order({ payload: uptime.ref })
+  const entry = made.world.admin.entries[0]?.bytes ?? new Uint8Array()
+  t.is(await network.gossip(indicationsTopic(made.world.mesh.mesh), encodeAnnouncement({ entry, payload: uptime.bytes }), made.world.mesh.peer('endpoint-1')), 'accept')
+  t.deepEqual(executor.told, [{ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: uptime.bytes } }])
+  await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
+  t.deepEqual(network.published.map(({ topic }) => topic), [receiptsTopic(made.world.mesh.mesh)])
+})
+
+test('an agent serves its outputs to endpoints alone', async (t) => {
+  const { made, network } = await setUp()
+  const service = network.services.get(outputProtocol)
+  t.true(service?.who(admitNode(made.world.mesh.node('endpoint-1'))))
+  t.false(service?.who(admitNode(made.world.mesh.node('web-2'))))
+})
+
+test('after a stop nothing is asked any more', async (t) => {
+  const { node, network, made, join } = await setUp()
+  await join()
+  node.stop()
+  await node.settled()
+  const before = network.asked.length
+  await made.clock.pass(600_000)
+  t.is(network.asked.length, before)
+})
+
+const hears = test.macro({
+  async exec(t, verdict: GossipVerdict, make: (all: SetUp) => Uint8Array) {
+    const all = await setUp({ name: 'endpoint-1', gossip: true })
+    const { mesh } = all.made.world
+    t.is(await all.network.gossip(receiptsTopic(mesh.mesh), make(all), mesh.peer('web-2')), verdict)
+  },
+  title: (name = '', verdict) => `of the receipts topic an endpoint makes, of ${name}: ${verdict}`
+})
+const flipLast = (bytes: Uint8Array): Uint8Array => bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
+test('the beginning of a log of an enrolled node', hears, 'accept', ({ made }) => made.world.agent('web-2').entries[0]?.bytes ?? new Uint8Array())
+test('bytes that are no entry', hears, 'reject', () => utf8('nonsense'))
+test('an entry that was altered', hears, 'reject', ({ made }) => flipLast(made.world.agent('web-2').entries[0]?.bytes ?? new Uint8Array()))
+test('an entry of a node that never was enrolled', hears, 'ignore', ({ made }) => {
+  const stranger = new Author(made.world.mesh, made.world.mesh.key('stranger'), made.world.admin.incarnation)
+  return stranger.say(receipts(said(made.world.order().id, 'received'))).bytes
+})
