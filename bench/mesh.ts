@@ -7,10 +7,9 @@ import { childrenOf, findFreePort, until, type Scope } from './processes.ts'
 export type Library = typeof api
 
 export const cliFile = fileURLToPath(new URL('../dist/writ.js', import.meta.url))
-const libraryFile = new URL('../dist/index.js', import.meta.url).href
 
 /** What production loads, not its source. */
-export const loadLibrary = async (): Promise<Library> => (await import(libraryFile)) as Library
+export const loadLibrary = (): Promise<Library> => import('writ')
 
 export interface RunningNode {
   readonly name: string

@@ -78,12 +78,12 @@ test('a circle would be found', (t) => {
 const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
 
 test('every package that is imported is declared, and src needs no development package', (t) => {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(projectFolder, 'package.json'), 'utf8')) as Record<'dependencies' | 'devDependencies', Record<string, string>>
+  const { name: own, dependencies, devDependencies } = JSON.parse(readFileSync(path.join(projectFolder, 'package.json'), 'utf8')) as Record<'dependencies' | 'devDependencies', Record<string, string>> & { name: string }
   const missing = sources.flatMap(({ path, imports }) =>
     imports
       .filter(({ specifier, file }) => file === undefined && !specifier.startsWith('node:'))
       .map(({ specifier }) => packageOf(specifier))
-      .filter((name) => !Object.hasOwn(dependencies, name) && (topOf(path) === 'src' || !Object.hasOwn(devDependencies, name)))
+      .filter((name) => !Object.hasOwn(dependencies, name) && (topOf(path) === 'src' || (name !== own && !Object.hasOwn(devDependencies, name))))
       .map((name) => `${path} imports ${name}`)
   )
   t.deepEqual(missing, [])
