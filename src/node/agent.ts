@@ -89,6 +89,11 @@ export class Agent {
     return this.#machine.have()
   }
 
+  /** How many orders it remembers, those that have ended here included. */
+  known(): number {
+    return this.#machine.size
+  }
+
   payloads(): PayloadRef[] {
     return this.#machine.payloads()
   }

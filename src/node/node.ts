@@ -270,10 +270,12 @@ export class Node {
     this.#agent.tick()
     if (answer.work.kind === 'nothing') return again
     for (const control of answer.work.controls) this.#agent.control(control)
+    const known = this.#agent.known()
     this.#isTaking = true
     for (const bundle of answer.work.bundles) this.#agent.offer(bundle)
     this.#isTaking = false
-    return again || answer.work.more
+    // What was offered and is known here already will be gone from the queue once its receipts have arrived there.
+    return again || (answer.work.more && this.#agent.known() > known)
   }
 
   /** Endpoints first: they hold the payload of every order they know. */

@@ -72,6 +72,11 @@ export class OrderMachine {
     }
   }
 
+  /** How many orders are remembered. */
+  get size(): number {
+    return this.#orders.size
+  }
+
   /** Orders that are known here and have not ended, bounded: what a pull need not send again. */
   have(): IndicationId[] {
     return [...this.#orders].filter(([, { stage }]) => stage !== 'ended').map(([id]) => id).slice(0, limits.pull.haveMax)

@@ -144,7 +144,11 @@ export const planHandover = (
 /** Payloads of orders that may still be started somewhere. */
 export const payloadsOf = (orders: OrderTable, now: Millis): PayloadRef[] => {
   const refs = new Map<string, PayloadRef>()
-  for (const { indication } of orders.loaded()) if (now <= indication.body.expiresAt) refs.set(indication.body.payload.cid, indication.body.payload)
+  for (const { indication } of orders.loaded()) {
+    const { admin, expiresAt, payload } = indication.body
+    const isTakenBack = orders.controlsOf(indication.id).some(({ body }) => body.admin === admin)
+    if (now <= expiresAt && !isTakenBack) refs.set(payload.cid, payload)
+  }
   return [...refs.values()].sort((left, right) => compareText(left.cid, right.cid))
 }
 

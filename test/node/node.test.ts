@@ -194,6 +194,21 @@ test('an endpoint whose orders need charters that it does not give is not asked 
   t.true(asked <= 4, `${asked} questions at once`)
 })
 
+test('an endpoint that offers known orders and says there are more is not asked over and over', async (t) => {
+  const all = await setUp()
+  const { network, made, join } = all
+  const indication = made.world.order({ payload: uptime.ref })
+  let asked = 0
+  network.answer = async () => {
+    asked += 1
+    if (asked > 50) throw new Error('asked too often')
+    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: true } }
+    return encodeCbor(answer)
+  }
+  await join()
+  t.true(asked <= 4, `${asked} questions at once`)
+})
+
 test('a log that is longer than one question takes is handed over without waiting for the timer', async (t) => {
   const all = await setUp()
   const { network, made, executor, join } = all

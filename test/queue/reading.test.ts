@@ -141,6 +141,16 @@ test('payloads are needed until their last order expires', async (t) => {
   t.deepEqual(queue.payloadsNeeded(madeAt + 21), [])
 })
 
+test('the payload of an order that its own admin took back is not needed any more', async (t) => {
+  const world = new World()
+  const kept = world.order({ payload: payloadOf(new Uint8Array([1])).ref })
+  const takenBack = world.order({ payload: payloadOf(new Uint8Array([2])).ref })
+  world.cancel(takenBack.id)
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...world.admin.entries), 'test')
+  t.deepEqual(queue.payloadsNeeded(madeAt), [kept.body.payload])
+})
+
 test('two nodes that took one name show it with the beginning of their keys', async (t) => {
   const world = new World()
   const [one, two, other] = [world.agent('one', { credential: { name: 'web' } }), world.agent('two', { credential: { name: 'web' } }), world.agent('other')]
