@@ -114,6 +114,13 @@ export const limits = {
     reconnectMsMax: 30 * second
   },
   gossip: {
+    /**
+     * To how many a heard message is handed on. Whoever publishes tells all of its own peers, and each agent has two endpoints:
+     * three more copies are enough to reach those whose endpoints were not told, and a machine pays for each copy.
+     */
+    meshPeers: 3,
+    meshPeersMin: 2,
+    meshPeersMax: 5,
     /** An entry with an indication, its inline payload, and the frame around them. */
     messageBytesMax: 160 * KiB,
     /** What libp2p sends at once: several messages and what it says about others. */
@@ -122,8 +129,8 @@ export const limits = {
     brokenPromisesMax: 16
   },
   receipts: {
-    /** States that follow each other within this share one entry, and so one signature; an outcome never waits. */
-    settleMs: 25
+    /** States that follow each other within this share one entry, and so one signature; an outcome never waits. A short command is one entry. */
+    settleMs: 200
   },
   follow: {
     /** Changes of an order that come within this are shown together. */
@@ -134,8 +141,8 @@ export const limits = {
   },
   pull: {
     intervalMs: 30 * second,
-    /** After a receipt was gossiped, acknowledgements are asked for once this much later. */
-    settleMs: 1 * second,
+    /** After a receipt was gossiped, acknowledgements are asked for once this much later: orders that follow each other share the question. */
+    settleMs: 3 * second,
     entriesBytesMax: 512 * KiB,
     ordersBytesMax: 1 * MiB,
     ordersMax: 64,

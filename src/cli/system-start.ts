@@ -4,6 +4,7 @@
  */
 import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { executorFlags } from '../executor/engine-flags.ts'
 import { loadCharters, loadCredential, loadSecret, openNodeHome } from '../trust/file-home.ts'
 
 /** Beside the bundle when this runs from it, else the source. */
@@ -16,5 +17,5 @@ export const startNode = async (home: string): Promise<never> => {
   loadSecret(opened.paths.peerKey)
   loadCredential(opened, 'agent', loadCharters(opened, 'agent'))
   if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
-  return process.execve(process.execPath, [process.execPath, ...process.execArgv, executorEntry(), resolve(home)], process.env)
+  return process.execve(process.execPath, [process.execPath, ...process.execArgv, ...executorFlags, executorEntry(), resolve(home)], process.env)
 }

@@ -14,10 +14,12 @@ import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import type { Log } from '../base/log.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
+import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { ChildRunner } from './child-runner.ts'
 import { createCommandFormat } from './command-format.ts'
 import { ExecutorDriver } from './driver.ts'
+import { agentFlagsOf, executorFlags } from './engine-flags.ts'
 import type { BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
@@ -44,10 +46,11 @@ const baseEnvironment = (): BaseEnvironment => ({
 })
 
 /** Beside this file in a release; in the source tree it is the node's entry. */
-const findAgent = (home: string): AgentCommand => {
+const findAgent = (directory: string, role: Role): AgentCommand => {
   const bundled = fileURLToPath(new URL('./agent.js', import.meta.url))
   const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('../node/main.ts', import.meta.url))
-  return { file: process.execPath, args: [...process.execArgv, entry, home] }
+  const inherited = process.execArgv.filter((flag) => !executorFlags.includes(flag))
+  return { file: process.execPath, args: [...inherited, ...agentFlagsOf(role), entry, directory] }
 }
 
 const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
@@ -94,7 +97,7 @@ const run = async (directory: string): Promise<void> => {
   const store = await openStore(home)
   const driver = await createDriver(home, store, log, failure.reject)
   await driver.start()
-  const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory), {
+  const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),
     message: (message) => driver.receive(message),
     detached: () => driver.detach()

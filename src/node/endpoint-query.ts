@@ -60,9 +60,10 @@ const gatherQueue = async (queue: Queue, agent: KeyId | null, status: State | nu
 }
 
 async function* viewOrder(deps: QueryDeps, indication: IndicationId, isWanted: (row: QueueRow) => boolean): AsyncGenerator<QueryPage, boolean> {
+  // Rows before counts: entries may be merged in between, and the last view must not count less than its rows say.
+  const rows = await deps.queue.rowsOf(indication)
   const order = await deps.queue.order(indication)
   if (order === undefined) throw new WritError('unknown-indication', `the order ${indication} is not known here`)
-  const rows = await deps.queue.rowsOf(indication)
   const pages = inPages(rows.filter(isWanted))
   for (const [index, page] of pages.entries()) yield { kind: 'order', order, rows: page, last: index === pages.length - 1 }
   return rows.every(({ state }) => hasEnded(state))

@@ -36,6 +36,14 @@ export const createGossip = (topics: readonly string[]): ReturnType<typeof gossi
     floodPublish: true,
     batchPublish: true,
     emitSelf: false,
+    D: limits.gossip.meshPeers,
+    Dlo: limits.gossip.meshPeersMin,
+    Dhi: limits.gossip.meshPeersMax,
+    Dscore: limits.gossip.meshPeersMin,
+    Dout: 1,
+    Dlazy: limits.gossip.meshPeers,
+    // Nobody is told what need not be sent: with small messages, that word for each neighbour costs as much as it saves.
+    idontwantMinDataSize: limits.gossip.messageBytesMax + 1,
     doPX: false,
     maxInboundDataLength: limits.gossip.frameBytesMax,
     scoreParams: {

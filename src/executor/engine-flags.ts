@@ -1,0 +1,14 @@
+/**
+ * How the engine of each process is set, for a server's memory: what nothing here needs is not loaded. Bench `footprint`
+ * holds the measurement behind each.
+ */
+import type { Role } from '../record/invite.ts'
+
+/**
+ * Without the optimising compilers. The executor waits for processes and disks; a compiler that is used once takes 5 to
+ * 8 MB of its code into memory for good.
+ */
+export const executorFlags: readonly string[] = ['--no-opt', '--no-maglev']
+
+/** A young generation of 1 MB, which saves 5 MB; an endpoint keeps the usual one, since it merges what thousands say. */
+export const agentFlagsOf = (role: Role): readonly string[] => (role === 'endpoint' ? [] : ['--max-semi-space-size=1'])
