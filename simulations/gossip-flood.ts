@@ -2,7 +2,7 @@
 import { toBase32 } from '../src/base/bytes.ts'
 import { sha256 } from '../src/base/codec.ts'
 import { otherEnd, type Fabric, type Host, type Link } from './fabric.ts'
-import type { GossipJudge } from '../src/node/network.ts'
+import type { GossipJudge } from '../src/node/network/network.ts'
 import type { KeyId } from '../src/base/brand.ts'
 
 interface Subscription {

@@ -19,7 +19,7 @@ import { checkLocation, rawCidOf } from '../src/record/payload-location.ts'
 import type { Clock, Timers } from '../src/base/clock.ts'
 import type { Content, RetrieveOptions } from '../src/content/content.ts'
 import type { KeyId } from '../src/base/brand.ts'
-import type { Network } from '../src/node/network.ts'
+import type { Network } from '../src/node/network/network.ts'
 import type { PayloadRef } from '../src/record/indication.ts'
 import type { Random } from '../src/base/random.ts'
 

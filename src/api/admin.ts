@@ -2,7 +2,7 @@
 import { sealRecord } from '../record/record.ts'
 import { compareText } from '../base/bytes.ts'
 import { controlKind } from '../record/control.ts'
-import { fetchOutput } from '../node/endpoint-output.ts'
+import { fetchOutput } from '../node/endpoint/endpoint-output.ts'
 import { indicationKind } from '../record/indication.ts'
 import { isAuthorised } from '../trust/order.ts'
 import { systemClock } from '../base/system-clock.ts'

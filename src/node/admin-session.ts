@@ -11,7 +11,7 @@ import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitReque
 import type { Clock } from '../base/clock.ts'
 import type { EndpointAddress } from '../trust/home-config.ts'
 import type { KeyId } from '../base/brand.ts'
-import type { Network } from './network.ts'
+import type { Network } from './network/network.ts'
 
 export interface AdminSessionDeps {
   readonly network: Network

@@ -4,7 +4,7 @@ import { ContactMachine, type ContactEffect, type ContactEvent, type ContactOpti
 import type { Clock, Timers } from '../base/clock.ts'
 import type { KeyId } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
-import type { Network } from './network.ts'
+import type { Network } from './network/network.ts'
 import type { Random } from '../base/random.ts'
 
 export interface ContactsDeps {

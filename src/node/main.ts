@@ -13,14 +13,14 @@ import { accept } from '../base/result.ts'
 import { FileOutputs } from '../content/file-outputs.ts'
 import { signerFromSeed } from '../record/keys.ts'
 import { loadCharters, loadCredential, loadSecret, openNodeHome, saveCharters } from '../trust/file-home.ts'
-import { openExecutorLink } from './child-link.ts'
+import { openExecutorLink } from './agent/child-link.ts'
 import { Charters } from './charters.ts'
 import { StatusFile, type LiveStatus } from './file-status.ts'
-import { createHeliaHost } from './helia-host.ts'
-import { Libp2pNetwork } from './libp2p-network.ts'
+import { createHeliaHost } from './network/helia-host.ts'
+import { Libp2pNetwork } from './network/libp2p-network.ts'
 import { createNode, type Node } from './node.ts'
 import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
-import type { Network } from './network.ts'
+import type { Network } from './network/network.ts'
 
 /** Formats that the executor of this release has plug-ins for. */
 const formats: ReadonlySet<string> = new Set(['command', 'script'])

@@ -12,7 +12,7 @@ import { commandPayload, orderOf } from '../fixtures/orders.ts'
 import { FakeNetwork, RecordingLog } from './in-memory.ts'
 import { settled } from './manual-time.ts'
 import type { EntryBody } from '../../src/record/entry.ts'
-import type { GossipVerdict } from '../../src/node/network.ts'
+import type { GossipVerdict } from '../../src/node/network/network.ts'
 
 const peer = keyFor('a neighbour').key
 const uptime = commandPayload('uptime')

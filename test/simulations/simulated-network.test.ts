@@ -10,7 +10,7 @@ import { SeededRandom } from '../../simulations/seeded-random.ts'
 import { SimulatedNetwork } from '../../simulations/simulated-network.ts'
 import { Trace } from '../../simulations/trace.ts'
 import { VirtualTime } from '../../simulations/virtual-time.ts'
-import type { PeerEvent } from '../../src/node/network.ts'
+import type { PeerEvent } from '../../src/node/network/network.ts'
 
 const addressOf = (name: string): string => `/dns4/${name}/tcp/4400`
 const world = createWorld('network', { endpoints: 1, agents: 2 })

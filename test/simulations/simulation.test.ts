@@ -7,7 +7,7 @@ import { entryKind, type EntryBody } from '../../src/record/entry.ts'
 import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { runSimulation, type RunReport, type SimulationOptions } from '../../simulations/simulation.ts'
 import { scenarios, type Scenario } from '../../simulations/scenario.ts'
-import type { Handler, Network } from '../../src/node/network.ts'
+import type { Handler, Network } from '../../src/node/network/network.ts'
 import type { Runner } from '../../src/executor/child-runner.ts'
 
 const checkSignature = createSignatureMemory()

@@ -1,0 +1,192 @@
+/**
+ * The agent's role: hears of orders, verifies them a first time, hands them to the executor, fetches what that lacks,
+ * and reports. Decisions are the order machine's; this file performs its effects.
+ */
+import { Background } from '../../base/background.ts'
+import { limits } from '../../base/limits.ts'
+import { decodeRecord } from '../../record/record.ts'
+import { statementKind } from '../../record/statement.ts'
+import { chartersAfter } from '../../trust/charter-chain.ts'
+import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
+import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
+import { ReceiptWriter } from './receipt-writer.ts'
+import type { Bundle } from '../../record/bundle.ts'
+import type { Clock, Timers } from '../../base/clock.ts'
+import type { Content } from '../../content/content.ts'
+import type { EntryBody } from '../../record/entry.ts'
+import type { ExecutorLink } from './executor-link.ts'
+import type { Charters } from '../charters.ts'
+import type { IndicationId, KeyId, Millis } from '../../base/brand.ts'
+import type { Log } from '../../base/log.ts'
+import type { OwnLog } from '../../queue/own-log.ts'
+import type { OutputShelf } from './output-shelf.ts'
+import type { PayloadRef } from '../../record/indication.ts'
+import type { ToAgent } from '../../executor/ipc.ts'
+import type { Verified } from '../../record/record.ts'
+
+export interface AgentDeps {
+  readonly charters: Charters
+  readonly ownLog: OwnLog
+  readonly content: Content
+  readonly outputs: OutputShelf
+  readonly executor: ExecutorLink
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Log
+  /** Peers that may have a payload, best first. */
+  readonly providers: () => readonly KeyId[]
+  readonly onEntry: (entry: Verified<EntryBody>) => void
+  /** Something is wanted from the endpoints now. */
+  readonly onPullWanted: () => void
+}
+
+export interface AgentOptions {
+  readonly self: Targetable & { readonly executor: KeyId }
+  readonly formats: ReadonlySet<string>
+}
+
+export class Agent {
+  readonly #deps: AgentDeps
+  readonly #background: Background
+  readonly #options: AgentOptions
+  readonly #machine = new OrderMachine()
+  readonly #writer: ReceiptWriter
+  readonly #stopping = new AbortController()
+
+  constructor(deps: AgentDeps, options: AgentOptions) {
+    this.#deps = deps
+    this.#background = new Background(deps.log)
+    this.#options = options
+    this.#writer = new ReceiptWriter({
+      ownLog: deps.ownLog,
+      timers: deps.timers,
+      log: deps.log,
+      onAppended: deps.onEntry,
+      onKept: (statement) => this.#tell({ kind: 'kept', statement })
+    })
+  }
+
+  start(): void {
+    this.#deps.executor.listen((message) => this.#hear(message))
+    this.#deps.charters.onChange((chain) => this.#tell({ kind: 'charters', charters: chartersAfter(chain, chain.current.version - 1) }))
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /** Resolves when nothing that it began is under way. */
+  settled(): Promise<void> {
+    return this.#background.settle()
+  }
+
+  /** The own log may be written: an endpoint has said how far it is known. */
+  releaseLog(): void {
+    this.#writer.release()
+  }
+
+  have(): IndicationId[] {
+    return this.#machine.have()
+  }
+
+  /** How many orders it remembers, those that have ended here included. */
+  known(): number {
+    return this.#machine.size
+  }
+
+  payloads(): PayloadRef[] {
+    return this.#machine.payloads()
+  }
+
+  /** An order from gossip or a pull. Its signature is checked here if the caller did not do so. */
+  offer(bundle: Bundle, verified?: Indication): void {
+    const indication = verified === undefined ? openIndication(bundle.indication) : { ok: true as const, value: verified }
+    if (!indication.ok) {
+      this.#deps.log.warn('an order was refused', { code: indication.code, detail: indication.detail })
+      return
+    }
+    const now = this.#deps.clock.now()
+    const verdict = judgeOrder({ chain: this.#deps.charters.chain, self: this.#options.self, formats: this.#options.formats, now }, indication.value.body)
+    this.#step({ kind: 'offered', indication: indication.value, bundle, verdict })
+  }
+
+  /** A cancellation; the executor judges it. */
+  control(control: Uint8Array): void {
+    this.#tell({ kind: 'control', control })
+  }
+
+  /** Forgets what has expired. */
+  tick(): void {
+    this.#step({ kind: 'tick' })
+  }
+
+  async #hear(message: ToAgent): Promise<void> {
+    switch (message.kind) {
+      case 'ready':
+        if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
+        this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
+        return this.#step({ kind: 'executor-ready' })
+      case 'payload-wanted':
+        return this.#step({ kind: 'wanted', indication: message.indication })
+      case 'validated':
+        return this.#step({ kind: 'validated', indication: message.indication, at: message.at })
+      case 'refused':
+        this.#deps.log.warn('the executor refused a message', { code: message.code, detail: message.detail })
+        return message.indication === null ? undefined : this.#step({ kind: 'refused', indication: message.indication })
+      case 'output-chunk':
+        return this.#deps.outputs.keep({ cid: message.cid, offset: message.offset, sizeBytes: message.sizeBytes, bytes: message.bytes })
+      case 'statement':
+        return this.#hearStatement(message.statement)
+    }
+  }
+
+  async #hearStatement(bytes: Uint8Array): Promise<void> {
+    const statement = decodeRecord(statementKind, bytes)
+    if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
+    const { indication, state, stdout, stderr } = statement.value.body
+    for (const output of [stdout, stderr]) if (output !== null && output.cid !== null) await this.#deps.outputs.due(output.cid)
+    this.#step({ kind: 'stated', indication, state, statement: bytes })
+  }
+
+  #step(event: OrderEvent): void {
+    for (const effect of this.#machine.step(event, this.#deps.clock.now())) this.#perform(effect)
+  }
+
+  #perform(effect: OrderEffect): void {
+    switch (effect.kind) {
+      case 'receipt':
+        return this.#writer.add(effect.receipt, effect.urgent)
+      case 'hand-over':
+        return this.#tell({ kind: 'order', bundle: effect.bundle })
+      case 'fetch':
+        return this.#background.run('a payload could not be fetched', this.#fetch(effect.indication, effect.payload, effect.deadlineMs))
+      case 'deliver':
+        return this.#background.run('a payload could not be handed over', this.#deliver(effect.indication, effect.payload))
+      case 'give-up':
+        return this.#tell({ kind: 'payload-failed', indication: effect.indication, code: effect.code, detail: effect.detail.slice(0, 1024) })
+      case 'pull':
+        return this.#deps.onPullWanted()
+    }
+  }
+
+  async #fetch(indication: IndicationId, payload: PayloadRef, deadlineMs: Millis): Promise<void> {
+    const outcome = await this.#deps.content.retrieve(payload, this.#deps.providers, { signal: this.#stopping.signal, deadlineMs })
+    if (!this.#stopping.signal.aborted) this.#step({ kind: 'fetched', indication, outcome })
+  }
+
+  async #deliver(indication: IndicationId, payload: PayloadRef): Promise<void> {
+    let offset = 0
+    for await (const part of this.#deps.content.read(payload)) {
+      for (let start = 0; start < part.length; start += limits.executor.chunkBytesMax) {
+        const bytes = part.subarray(start, start + limits.executor.chunkBytesMax)
+        if (!(await this.#deps.executor.send({ kind: 'payload-chunk', indication, offset, bytes }))) return
+        offset += bytes.length
+      }
+    }
+    this.#tell({ kind: 'payload-end', indication })
+  }
+
+  #tell(message: Parameters<ExecutorLink['send']>[0]): void {
+    this.#background.run('the executor could not be told', this.#deps.executor.send(message))
+  }
+}

@@ -1,0 +1,35 @@
+/** The pipe to the executor, which is this process's file descriptor 3. When it ends, the node is over. */
+import { Socket } from 'node:net'
+import { openChannel } from '../../executor/child-channel.ts'
+import { decodeToAgent, type ToAgent, type ToExecutor } from '../../executor/ipc.ts'
+import type { ExecutorLink } from './executor-link.ts'
+import type { Log } from '../../base/log.ts'
+
+const pipeDescriptor = 3
+
+export const openExecutorLink = (log: Log, closed: (reason: string) => void): ExecutorLink => {
+  const waiting: ToAgent[] = []
+  let handle: ((message: ToAgent) => void | Promise<void>) | undefined
+  const channel = openChannel<ToAgent, ToExecutor>(new Socket({ fd: pipeDescriptor }), decodeToAgent, {
+    message: (message) => {
+      if (handle !== undefined) return handle(message)
+      waiting.push(message) // `ready` and what follows it, while the node still opens its store
+    },
+    malformed: (code, detail) => log.error('the executor sent a message that cannot be read', { code, detail }),
+    closed
+  })
+  return {
+    send: (message) => channel.send(message),
+    listen: (handler) => {
+      handle = async (message) => {
+        while (waiting.length > 0) {
+          const earlier = waiting.shift()
+          if (earlier !== undefined) await handler(earlier)
+        }
+        await handler(message)
+      }
+      const first = waiting.shift()
+      if (first !== undefined) void handle(first)
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The life of orders on an agent, up to the executor and back. Pure: events in, effects out.
+ *
+ * Invariants: an order is offered to the executor only after its first verification; it is fetched by one fetch at a
+ * time; an order that ended is not taken up again while it is remembered, which is until it has expired.
+ */
+import { limits } from '../../base/limits.ts'
+import type { Receipt } from '../../record/entry.ts'
+import type { Bundle } from '../../record/bundle.ts'
+import type { PayloadRef } from '../../record/indication.ts'
+import type { ExecutorState } from '../../record/statement.ts'
+import type { Indication } from '../../trust/order.ts'
+import type { Result } from '../../base/result.ts'
+import type { IndicationId, Millis } from '../../base/brand.ts'
+
+export type OrderEvent =
+  /** An order came, by gossip or pull; `verdict` is its first verification. */
+  | { readonly kind: 'offered'; readonly indication: Indication; readonly bundle: Bundle; readonly verdict: Result<null> }
+  /** The executor lacks the payload. */
+  | { readonly kind: 'wanted'; readonly indication: IndicationId }
+  | { readonly kind: 'fetched'; readonly indication: IndicationId; readonly outcome: Result<null> }
+  | { readonly kind: 'validated'; readonly indication: IndicationId; readonly at: Millis }
+  /** The executor said something; `statement` is its signed record. */
+  | { readonly kind: 'stated'; readonly indication: IndicationId; readonly state: ExecutorState; readonly statement: Uint8Array }
+  /** The executor could not take the order up now: forgotten here, so that the next pull brings it again. */
+  | { readonly kind: 'refused'; readonly indication: IndicationId }
+  /** The executor or its pipe started anew: what it had been offered must be offered again. */
+  | { readonly kind: 'executor-ready' }
+  | { readonly kind: 'tick' }
+
+export type OrderEffect =
+  | { readonly kind: 'receipt'; readonly receipt: Receipt; readonly urgent: boolean }
+  | { readonly kind: 'hand-over'; readonly bundle: Bundle }
+  | { readonly kind: 'fetch'; readonly indication: IndicationId; readonly payload: PayloadRef; readonly deadlineMs: Millis }
+  | { readonly kind: 'deliver'; readonly indication: IndicationId; readonly payload: PayloadRef }
+  | { readonly kind: 'give-up'; readonly indication: IndicationId; readonly code: string; readonly detail: string }
+  /** The order needs a newer charter than is known: ask an endpoint. */
+  | { readonly kind: 'pull' }
+
+interface Order {
+  readonly bundle: Bundle
+  readonly payload: PayloadRef
+  readonly expiresAt: Millis
+  stage: 'offered' | 'fetching' | 'running' | 'ended'
+}
+
+/** Verdicts that say nothing about the order itself: it may be offered again and judged otherwise. */
+const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', 'charter-behind'])
+
+export class OrderMachine {
+  readonly #orders = new Map<IndicationId, Order>()
+
+  step(event: OrderEvent, now: Millis): OrderEffect[] {
+    switch (event.kind) {
+      case 'offered':
+        return this.#offer(event.indication, event.bundle, event.verdict, now)
+      case 'wanted':
+        return this.#fetch(event.indication, now)
+      case 'fetched':
+        return this.#fetched(event.indication, event.outcome)
+      case 'validated':
+        return this.#orders.has(event.indication) ? [receipt(event.indication, 'validated', event.at, false)] : []
+      case 'stated':
+        return this.#state(event.indication, event.state, event.statement)
+      case 'refused':
+        this.#orders.delete(event.indication)
+        return []
+      case 'executor-ready':
+        return [...this.#orders.values()].filter(({ stage }) => stage === 'offered' || stage === 'running').map(({ bundle }) => ({ kind: 'hand-over', bundle }))
+      case 'tick':
+        return this.#forget(now)
+    }
+  }
+
+  /** How many orders are remembered. */
+  get size(): number {
+    return this.#orders.size
+  }
+
+  /** Orders that are known here and have not ended, bounded: what a pull need not send again. */
+  have(): IndicationId[] {
+    return [...this.#orders].filter(([, { stage }]) => stage !== 'ended').map(([id]) => id).slice(0, limits.pull.haveMax)
+  }
+
+  /** Payloads of orders that may still be wanted, here or by a neighbour. */
+  payloads(): PayloadRef[] {
+    return [...this.#orders.values()].map(({ payload }) => payload)
+  }
+
+  #offer(indication: Indication, bundle: Bundle, verdict: Result<null>, now: Millis): OrderEffect[] {
+    if (this.#orders.has(indication.id)) return []
+    if (!verdict.ok && passing.has(verdict.code)) return verdict.code === 'charter-behind' ? [{ kind: 'pull' }] : []
+    const { payload, expiresAt } = indication.body
+    const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
+    this.#orders.set(indication.id, order)
+    if (!verdict.ok) return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
+    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
+  }
+
+  #fetch(id: IndicationId, now: Millis): OrderEffect[] {
+    const order = this.#orders.get(id)
+    if (order === undefined || order.stage === 'fetching' || order.stage === 'ended') return []
+    order.stage = 'fetching'
+    return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
+  }
+
+  #fetched(id: IndicationId, outcome: Result<null>): OrderEffect[] {
+    const order = this.#orders.get(id)
+    if (order === undefined || order.stage !== 'fetching') return []
+    order.stage = 'offered'
+    return [outcome.ok ? { kind: 'deliver', indication: id, payload: order.payload } : { kind: 'give-up', indication: id, code: outcome.code, detail: outcome.detail }]
+  }
+
+  #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {
+    const order = this.#orders.get(id)
+    const ended = state !== 'running'
+    if (order !== undefined && order.stage !== 'ended') order.stage = ended ? 'ended' : 'running'
+    return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
+  }
+
+  #forget(now: Millis): OrderEffect[] {
+    for (const [id, { expiresAt, stage }] of this.#orders) {
+      if (now > expiresAt + limits.trust.clockToleranceMs && stage !== 'running') this.#orders.delete(id)
+    }
+    return []
+  }
+}
+
+const receipt = (indication: IndicationId, state: 'received' | 'retrieving' | 'validated' | 'rejected' | 'expired', at: Millis, urgent: boolean, why?: { readonly code: string; readonly detail: string }): OrderEffect => ({
+  kind: 'receipt',
+  urgent,
+  receipt: { kind: 'agent', indication, state, at, code: why?.code ?? null, detail: why === undefined ? null : why.detail.slice(0, 1024) }
+})

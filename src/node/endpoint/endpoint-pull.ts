@@ -1,0 +1,53 @@
+/** The endpoint's side of `/writ/pull/1`. */
+import { decodeShape } from '../../base/schema.ts'
+import { encodeCbor } from '../../base/codec.ts'
+import { WritError } from '../../base/errors.ts'
+import { limits } from '../../base/limits.ts'
+import { openIndication } from '../../trust/order.ts'
+import { chartersAfter } from '../../trust/charter-chain.ts'
+import { pullRequestSchema, type PullAnswer } from '../protocol/pull.ts'
+import type { Charters } from '../charters.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Content } from '../../content/content.ts'
+import type { IndicationId, KeyId } from '../../base/brand.ts'
+import type { Directory } from './directory.ts'
+import type { Queue } from '../../queue/queue.ts'
+
+export interface PullDeps {
+  readonly queue: Queue
+  readonly content: Content
+  readonly charters: Charters
+  readonly directory: Directory
+  readonly clock: Clock
+}
+
+/** Errors: `malformed`, `oversized`. */
+export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Array): Promise<Uint8Array> => {
+  const decoded = decodeShape(pullRequestSchema, message, limits.network.messageBytesMax)
+  if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
+  const request = decoded.value
+  if (request.entries.length > 0) await deps.queue.merge(request.entries, agent, { durable: true })
+  await deps.queue.notePresence(request.presence, deps.clock.now())
+  const lives = await deps.queue.headsOf(agent)
+  const { endpoints, neighbours } = deps.directory.page()
+  const answer: PullAnswer = {
+    charters: chartersAfter(deps.charters.chain, request.charterVersion),
+    acknowledged: lives.slice(-limits.pull.livesMax).map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence })),
+    endpoints,
+    neighbours: neighbours.choose(agent),
+    work: await gatherWork(deps, agent, new Set(request.have))
+  }
+  return encodeCbor(answer)
+}
+
+const gatherWork = async (deps: PullDeps, agent: KeyId, have: ReadonlySet<IndicationId>): Promise<PullAnswer['work']> => {
+  const { orders, more } = deps.queue.notAttempted(agent, deps.clock.now(), have, { countMax: limits.pull.ordersMax, sizeBytesMax: limits.pull.ordersBytesMax })
+  const controls = deps.queue.controlsForHave(have)
+  if (orders.length === 0 && controls.length === 0) return { kind: 'nothing' }
+  const bundles = []
+  for (const { indication, controls: own } of orders) {
+    const opened = openIndication(indication)
+    bundles.push({ indication, controls: [...own], payload: opened.ok ? await deps.content.readInline(opened.value.body.payload) : null })
+  }
+  return { kind: 'orders', bundles, controls: [...controls], more }
+}

@@ -1,0 +1,145 @@
+import test from 'ava'
+import { limits } from '../../../src/base/limits.ts'
+import { answerPull } from '../../../src/node/endpoint/endpoint-pull.ts'
+import { pullAnswerSchema, type PullAnswer, type PullRequest } from '../../../src/node/protocol/pull.ts'
+import { openIndication } from '../../../src/trust/order.ts'
+import { bytesOf, receipts, said } from '../../queue/world.ts'
+import { commandPayload } from '../../fixtures/orders.ts'
+import { ask, endpointWorld, madeAt, read } from '../endpoint-world.ts'
+import type { Author } from '../../queue/world.ts'
+
+const setUp = async () => {
+  const made = await endpointWorld()
+  const { world, queue } = made
+  const agent = world.agent('web-1')
+  await queue.merge(bytesOf(...agent.entries), 'test')
+  const pull = async (change: Partial<PullRequest> = {}, who: Author = agent): Promise<PullAnswer> =>
+    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], ...change })))
+  const submit = async (): Promise<void> => void (await queue.merge(bytesOf(...world.admin.entries), 'test'))
+  return { ...made, agent, pull, submit }
+}
+
+const namesOf = ({ work }: PullAnswer): string[] => (work.kind === 'nothing' ? [] : work.bundles.map(({ indication }) => {
+  const opened = openIndication(indication)
+  return opened.ok ? opened.value.body.name : opened.code
+}))
+
+test('where there is nothing to do the answer says so', async (t) => {
+  const { pull } = await setUp()
+  t.deepEqual((await pull()).work, { kind: 'nothing' })
+})
+
+test('an agent gets its orders with their payloads, where these are small and here', async (t) => {
+  const { world, content, pull, submit } = await setUp()
+  const payload = commandPayload('uptime')
+  await content.add(payload.bytes)
+  world.order({ name: 'with', payload: payload.ref })
+  world.order({ name: 'without', payload: commandPayload('elsewhere').ref, createdAt: madeAt + 1 })
+  await submit()
+  const { work } = await pull()
+  t.true(work.kind === 'orders' && !work.more)
+  t.deepEqual(work.kind === 'orders' ? work.bundles.map((bundle) => bundle.payload) : [], [payload.bytes, null])
+})
+
+test('an order for others is not handed out', async (t) => {
+  const { world, agent, pull, submit } = await setUp()
+  world.order({ name: 'mine', target: { kind: 'nodes', nodes: [agent.key] } })
+  world.order({ name: 'theirs', target: { kind: 'nodes', nodes: [world.mesh.peer('web-2')] } })
+  await submit()
+  t.deepEqual(namesOf(await pull()), ['mine'])
+})
+
+test('what an agent has is not sent again, but its cancellation is', async (t) => {
+  const { world, pull, submit } = await setUp()
+  const had = world.order({ name: 'had' })
+  const control = world.cancel(had.id)
+  await submit()
+  const { work } = await pull({ have: [had.id] })
+  const expected = control.body.content.kind === 'control' ? [control.body.content.control] : []
+  t.deepEqual(work, { kind: 'orders', bundles: [], controls: expected, more: false })
+})
+
+test('an order that was cancelled before it was handed out is not', async (t) => {
+  const { world, pull, submit } = await setUp()
+  world.cancel(world.order().id)
+  await submit()
+  t.deepEqual((await pull()).work, { kind: 'nothing' })
+})
+
+test('an order that has expired is not handed out', async (t) => {
+  const { world, clock, pull, submit } = await setUp()
+  world.order({ expiresAt: madeAt + 1000 })
+  await submit()
+  await clock.pass(1001)
+  t.deepEqual((await pull()).work, { kind: 'nothing' })
+})
+
+test('what an agent has attempted is not handed out again', async (t) => {
+  const { world, agent, pull, submit } = await setUp()
+  const order = world.order()
+  await submit()
+  agent.say(receipts(world.statement(agent.node.executor, order.id, 'running')))
+  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).work, { kind: 'nothing' })
+})
+
+test('an order that was received and no more is handed out again to an agent that does not have it', async (t) => {
+  const { world, agent, pull, submit } = await setUp()
+  const order = world.order({ name: 'again' })
+  await submit()
+  agent.say(receipts(said(order.id, 'received')))
+  t.deepEqual(namesOf(await pull({ entries: bytesOf(...agent.entries) })), ['again'])
+})
+
+test('orders beyond what an answer holds are announced as more', async (t) => {
+  const { world, pull, submit } = await setUp()
+  for (let index = 0; index <= limits.pull.ordersMax; index += 1) world.order()
+  await submit()
+  const { work } = await pull()
+  t.true(work.kind === 'orders' && work.more)
+  t.is(work.kind === 'orders' ? work.bundles.length : 0, limits.pull.ordersMax)
+})
+
+test('entries are kept, and the answer says how far', async (t) => {
+  const { world, agent, pull } = await setUp()
+  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  agent.say(receipts(said(world.order().id, 'received')))
+  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2 }])
+})
+
+test('an entry that was altered is not acknowledged', async (t) => {
+  const { world, agent, pull } = await setUp()
+  const entry = agent.say(receipts(said(world.order().id, 'received')))
+  const altered = entry.bytes.slice()
+  altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
+  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+})
+
+test('the word of an agent about itself counts as contact', async (t) => {
+  const { world, queue, agent, pull } = await setUp()
+  await pull({ presence: world.presence('web-1', madeAt, '0.2.0') })
+  t.like(queue.nodes().find(({ key }) => key === agent.key), { release: '0.2.0', lastContactAt: madeAt })
+})
+
+test('charters that the agent lacks come along', async (t) => {
+  const { world, charters, pull } = await setUp()
+  world.mesh.amend({ name: 'lab-2' })
+  charters.learn(world.mesh.charters)
+  t.deepEqual((await pull({ charterVersion: 1 })).charters, world.mesh.charters.slice(1))
+  t.deepEqual((await pull({ charterVersion: 2 })).charters, [])
+})
+
+test('an agent that the endpoint does not know is told that there is nothing', async (t) => {
+  const { world, pull, submit } = await setUp()
+  world.order()
+  await submit()
+  const stranger = world.agent('stranger')
+  const answer = await pull({}, stranger)
+  t.deepEqual([answer.work, answer.acknowledged], [{ kind: 'nothing' }, []])
+})
+
+test('a request that cannot be read is refused', async (t) => {
+  const { agent, ...made } = await setUp()
+  await t.throwsAsync(answerPull(made, agent.key, new Uint8Array([0xa0])), { code: 'malformed' })
+  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], extra: 1 })), { code: 'malformed' })
+  await t.throwsAsync(answerPull(made, agent.key, new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
+})
