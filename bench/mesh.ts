@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type * as api from '../src/api/index.ts'
-import { childrenOf, findFreePort, until, type Scope } from './processes.ts'
+import { findFreePort } from '../scripts/free-port.ts'
+import { childrenOf, until, type Scope } from './processes.ts'
 
 export type Library = typeof api
 
@@ -35,7 +36,10 @@ export const startNode = async (scope: Scope, library: Library, name: string): P
   const home = scope.path(name)
   const [startedAt, startedAtEpoch] = [performance.now(), Date.now()]
   const node = scope.node(name, [cliFile, 'start', '--home', home])
-  await until(`${name} joins`, () => (node.log().includes('"msg":"joined"') ? true : undefined))
+  await until(`${name} joins`, () => {
+    if (node.hasEnded()) throw new Error(`${name} ended: ${node.log()}`)
+    return node.log().includes('"msg":"joined"') ? true : undefined
+  })
   const joinedMs = performance.now() - startedAt
   const contactAt = await until(`${name} has contact`, async () => {
     const { live } = await library.readStatus({ home })

@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { errorCode } from '../src/base/errors.ts'
-import { findFreePort, Scope, until } from './processes.ts'
+import { findFreePort } from '../scripts/free-port.ts'
+import { Scope, until } from './processes.ts'
 
 export interface SerfRun {
   readonly version: string

@@ -1,9 +1,9 @@
 /** The demo's mesh: real processes of the bundle, made and asked by the operator's own commands. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findFreePort } from '../free-port.ts'
 
 const program = fileURLToPath(new URL('../../dist/writ.js', import.meta.url))
 const startDeadlineMs = 30_000
@@ -37,7 +37,7 @@ export class DemoMesh {
 
   async start(): Promise<void> {
     await this.writ(['init', '--home', this.admin, '--mesh', 'demo'])
-    const [first, second] = await freePorts(2)
+    const [first, second] = [await findFreePort(), await findFreePort()]
     await this.writ(['join', '--admin', this.admin, '--home', this.#home('endpoint-1'), '--name', 'endpoint-1', '--listen', `/ip4/127.0.0.1/tcp/${first}`])
     this.#startNode('endpoint-1')
     await this.#until(1)
@@ -155,18 +155,3 @@ const stopChild = (child: ChildProcess): Promise<void> =>
     child.once('exit', () => resolve())
     child.kill('SIGTERM')
   })
-
-const freePorts = async (count: number): Promise<number[]> => {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)))
-    })
-  )
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}

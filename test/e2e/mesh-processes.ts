@@ -4,11 +4,11 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { eventually } from '../fixtures/eventually.ts'
+import { findFreePort } from '../../scripts/free-port.ts'
 import type { LiveStatus } from '../../src/node/file-status.ts'
 
 const program = fileURLToPath(new URL('../../dist/writ.js', import.meta.url))
@@ -227,7 +227,7 @@ export class MeshProcesses {
 
   async #form(): Promise<void> {
     this.#folder = mkdtempSync(path.join(tmpdir(), 'writ-e2e-'))
-    const [first, second] = [await freePort(), await freePort()]
+    const [first, second] = [await findFreePort(), await findFreePort()]
     await this.must('init', '--home', this.admin, '--mesh', 'lab')
     await this.must('join', '--admin', this.admin, '--home', this.home('e1'), '--name', 'e1', '--listen', `/ip4/127.0.0.1/tcp/${first}`)
     this.#configure('e1')
@@ -288,14 +288,3 @@ export const processesIn = (folder: string): number[] =>
     .filter((name) => /^[0-9]+$/.test(name))
     .map(Number)
     .filter((pid) => pid !== process.pid && commandOf(pid).includes(folder) && isAlive(pid))
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = address === null || typeof address === 'string' ? 0 : address.port
-      server.close(() => resolve(port))
-    })
-  })

@@ -7,7 +7,7 @@ import { projectFolder, readSource, sources, sourcesIn, type SourceFile } from '
 const floors: Readonly<Record<string, number>> = { base: 0, record: 1, trust: 2, queue: 3, content: 3, executor: 3, fleet: 3, node: 4, api: 5, cli: 6 }
 
 /** What each folder beside `src` may import, itself apart. */
-const reaches: Readonly<Record<string, readonly string[]>> = { simulations: ['src'], test: ['simulations', 'src'], bench: ['src'], scripts: ['src'] }
+const reaches: Readonly<Record<string, readonly string[]>> = { simulations: ['src'], test: ['simulations', 'scripts', 'src'], bench: ['scripts', 'src'], scripts: ['src'] }
 
 const topOf = (file: string): string => file.split('/')[0] ?? ''
 const folderOf = (file: string): string => file.split('/')[1] ?? ''
