@@ -4,7 +4,7 @@ import { silentLog } from '../base/log.ts'
 import { drawNonce } from '../base/random.ts'
 import { accept } from '../base/result.ts'
 import { limits } from '../base/limits.ts'
-import { systemClock } from '../base/system-clock.ts'
+import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { createHeliaHost, type HeliaHost } from '../node/network/helia-host.ts'
 import { AdminSession } from '../node/admin-session.ts'
@@ -41,7 +41,7 @@ export const openAdminConnection = async (directory: string): Promise<AdminConne
   const blocks = planScratch(home.paths.adminBlocks, drawNonce(systemRandom))
   const host: HeliaHost = await createHeliaHost(network, { blocks, log: silentLog })
   await host.start()
-  const session = new AdminSession({ network, clock: systemClock, endpoints: () => endpoints })
+  const session = new AdminSession({ network, clock: systemClock, timers: systemTimers, endpoints: () => endpoints })
   const learn = (known: readonly EndpointAddress[]): void => {
     const merged = new Map([...endpoints, ...known].map((endpoint) => [endpoint.key, endpoint]))
     endpoints = [...merged.values()]

@@ -128,7 +128,8 @@ class MeshAdmin implements Admin {
   /** Whole views, from pages that hold what is new. */
   async *#views(request: Extract<QueryRequest, { kind: 'order' }>, signal?: AbortSignal): AsyncIterable<OrderView> {
     const rows = new Map<KeyId, QueueRow>()
-    for await (const page of this.#connection.session.ask(request, signal)) {
+    const { session } = this.#connection
+    for await (const page of request.follow ? session.follow(request, signal) : session.ask(request, signal)) {
       if (page.kind !== 'order') continue
       for (const row of page.rows) rows.set(row.agent, row)
       if (page.last) yield { order: page.order as OrderRow, rows: [...rows.values()].sort((left, right) => compareText(left.agentName, right.agentName)) }

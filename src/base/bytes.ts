@@ -30,7 +30,7 @@ export const compareBytes = (left: Uint8Array, right: Uint8Array): -1 | 0 | 1 =>
 }
 
 export const isEqualBytes = (left: Uint8Array, right: Uint8Array): boolean =>
-  left.length === right.length && compareBytes(left, right) === 0
+  left.length === right.length && Buffer.compare(left, right) === 0
 
 export const concatBytes = (parts: readonly Uint8Array[]): Uint8Array => {
   const joined = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))

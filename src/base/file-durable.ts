@@ -6,20 +6,25 @@ import { closeSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync, readF
 import { dirname } from 'node:path'
 import { describeError, errorCode, WritError } from './errors.ts'
 
-/** Errors: `disk-full`, `home-unwritable`. */
-export const writeFileDurable = (path: string, content: Uint8Array | string, mode: number): void => {
+/** On disk when it returns. Errors: `disk-full`, `home-unwritable`. */
+export const writeFileDurable = (path: string, content: Uint8Array | string, mode: number): void => replaceFile(path, content, mode, { durable: true })
+
+/** A reader sees the old content or the new, whole; after a power cut it may be the old. Errors: as `writeFileDurable`. */
+export const writeFileAtomic = (path: string, content: Uint8Array | string, mode: number): void => replaceFile(path, content, mode, { durable: false })
+
+const replaceFile = (path: string, content: Uint8Array | string, mode: number, options: { readonly durable: boolean }): void => {
   const temporary = `${path}.${process.pid}.tmp`
   try {
     const file = openSync(temporary, 'w', mode)
     try {
       fchmodSync(file, mode)
       writeWhole(file, typeof content === 'string' ? Buffer.from(content) : content)
-      fsyncSync(file)
+      if (options.durable) fsyncSync(file)
     } finally {
       closeSync(file)
     }
     renameSync(temporary, path)
-    syncDirectory(dirname(path))
+    if (options.durable) syncDirectory(dirname(path))
   } catch (error) {
     rmSync(temporary, { force: true })
     throw writeError(path, error)

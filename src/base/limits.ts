@@ -106,6 +106,8 @@ export const limits = {
     closeTimeoutMs: 1 * second,
     /** So often an idle connection is tried; one that does not answer is dropped. */
     pingIntervalMs: 15 * second,
+    /** A machine that is overloaded for some seconds keeps its connections. */
+    pingTimeoutMsMin: 15 * second,
     neighboursMax: 6,
     endpointsPerAgent: 2,
     /** As many as a charter may list. */
@@ -137,7 +139,10 @@ export const limits = {
     settleMs: 20,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
-    rowsPerPageMax: 256
+    rowsPerPageMax: 256,
+    /** An order is followed on through a lost endpoint, until none has answered for this long. */
+    silenceMs: 2 * minute,
+    retryMs: 500
   },
   pull: {
     intervalMs: 30 * second,

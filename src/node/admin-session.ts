@@ -8,14 +8,15 @@ import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { queryPageSchema, queryProtocol, type QueryPage, type QueryRequest } from './protocol/query.ts'
 import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitRequest } from './protocol/submit.ts'
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timers } from '../base/clock.ts'
 import type { EndpointAddress } from '../trust/home-config.ts'
-import type { KeyId } from '../base/brand.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { Network } from './network/network.ts'
 
 export interface AdminSessionDeps {
   readonly network: Network
   readonly clock: Clock
+  readonly timers: Timers
   /** Endpoints as now known. */
   readonly endpoints: () => readonly EndpointAddress[]
 }
@@ -77,6 +78,27 @@ export class AdminSession {
       } catch (error) {
         if (begun || !isWritError(error) || !lost.has(error.code)) throw error
       }
+    }
+  }
+
+  /**
+   * As `ask`, for an answer that goes on: when the endpoint is lost, another is asked from the beginning, until none has
+   * answered for `limits.follow.silenceMs`.
+   */
+  async *follow(request: QueryRequest, signal?: AbortSignal): AsyncIterable<QueryPage> {
+    const { clock, timers } = this.#deps
+    for (let heardAt: Millis | null = null; ; ) {
+      try {
+        for await (const page of this.ask(request, signal)) {
+          heardAt = clock.now()
+          yield page
+        }
+        return
+      } catch (error) {
+        const mayResume = isWritError(error) && (lost.has(error.code) || error.code === 'no-endpoint-reachable') && signal?.aborted !== true
+        if (!mayResume || heardAt === null || clock.now() - heardAt > limits.follow.silenceMs) throw error
+      }
+      await new Promise<void>((resolve) => void timers.after(limits.follow.retryMs, resolve))
     }
   }
 

@@ -1,7 +1,7 @@
 /** Writes down how the node is, for `writ status`: at a change, at most once a second, and now and then without one. */
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { writeFileDurable } from '../base/file-durable.ts'
+import { writeFileAtomic } from '../base/file-durable.ts'
 import type { Log } from '../base/log.ts'
 import type { Millis } from '../base/brand.ts'
 import type { Timers } from '../base/clock.ts'
@@ -51,7 +51,7 @@ export class StatusFile {
     const mark = JSON.stringify({ ...status, at: Math.floor(status.at / limits.status.ageMs), lastContactAt: Math.floor((status.lastContactAt ?? 0) / limits.status.ageMs) })
     if (mark === this.#last) return
     try {
-      writeFileDurable(this.#path, `${JSON.stringify(status, null, 2)}\n`, 0o644)
+      writeFileAtomic(this.#path, `${JSON.stringify(status, null, 2)}\n`, 0o644)
       this.#last = mark
     } catch (error) {
       this.#deps.log.warn('the status could not be written down', { error: describeError(error) })

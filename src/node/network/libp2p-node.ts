@@ -72,7 +72,7 @@ export const createLibp2pOptions = (parts: Libp2pNodeParts, options: Libp2pNodeO
     connectionCloseTimeout: network.closeTimeoutMs,
     reconnectRetries: 0
   },
-  connectionMonitor: { pingInterval: network.pingIntervalMs },
+  connectionMonitor: { pingInterval: network.pingIntervalMs, pingTimeout: { minTimeout: network.pingTimeoutMsMin } },
   services: {
     // A guest's connection counts as a limited one, which keeps all protocols off it that do not ask for such.
     identify: identify({ runOnLimitedConnection: false }),

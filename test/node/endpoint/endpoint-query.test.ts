@@ -135,6 +135,28 @@ test('who follows an order sees it at once, then only what changed, until it has
   t.is(seen.at(-1)?.order.counts.succeeded, 2)
 })
 
+test('the last view of an order that ends while it is read counts what its rows say', async (t) => {
+  const made = await setUp(1)
+  const { world, queue, agents, submit } = made
+  const order = world.order()
+  await submit()
+  const [agent] = agents
+  if (agent === undefined) return t.fail()
+  agent.say(receipts(world.statement(agent.node.executor, order.id, 'succeeded')))
+  const { order: readOrder } = queue
+  // Whichever of rows and counts is read first, the outcome comes right after the counts.
+  queue.order = async (id) => {
+    const row = await readOrder.call(queue, id)
+    await queue.merge(bytesOf(...agent.entries), 'test')
+    return row
+  }
+  const { seen, reading } = follow(made, order.id)
+  await settled()
+  await made.clock.pass(limits.follow.settleMs)
+  await reading
+  t.deepEqual([seen.at(-1)?.rows.map(({ state }) => state), seen.at(-1)?.order.counts.succeeded], [['succeeded'], 1])
+})
+
 test('changes that come together are shown together', async (t) => {
   const made = await setUp(3)
   const { world, queue, agents, clock, submit } = made
