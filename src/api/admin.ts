@@ -41,7 +41,7 @@ class MeshAdmin implements Admin {
     refuseForbidden(charters.chain.current, signer.key, payload.format, resolved.nodes)
     const body = buildIndication(draft, resolved, payload, signer.key, charters.chain)
     const indication = sealRecord(indicationKind, body, [signer])
-    const heldBy = await this.#append({ kind: 'indication', indication: indication.bytes }, payload.inline, options).catch(async (error: unknown) => {
+    const heldBy = await this.#append({ kind: 'indication', indication: indication.bytes }, { bytes: payload.inline, sizeBytes: payload.ref.sizeBytes }, options).catch(async (error: unknown) => {
       // It stays in the log, which may not have gaps; so that a later command does not send it off, it is taken back there.
       await this.#takeBack(indication.id as IndicationId)
       throw error
@@ -99,7 +99,7 @@ class MeshAdmin implements Admin {
 
   async cancel(indication: string): Promise<OrderRow> {
     const { order } = await this.show(indication)
-    await this.#append(this.#cancellation(order.indication), null, {})
+    await this.#append(this.#cancellation(order.indication), { bytes: null, sizeBytes: 0 }, {})
     return (await this.show(order.indication)).order
   }
 
@@ -107,11 +107,11 @@ class MeshAdmin implements Admin {
     await this.#connection.close()
   }
 
-  async #append(content: EntryContent, payload: Uint8Array | null, options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: SubmitProgress) => void }): Promise<string[]> {
+  async #append(content: EntryContent, payload: { readonly bytes: Uint8Array | null; readonly sizeBytes: number }, options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: SubmitProgress) => void }): Promise<string[]> {
     const { home, signer, charters } = this.#connection
     const log = { directory: home.paths.adminLog, mesh: charters.chain.mesh, signer }
     const entry = await appendEntry(this.#connection, log, content)
-    return submitEntry(this.#connection, log, { entry, payload }, options)
+    return submitEntry(this.#connection, log, { entry, payload: payload.bytes, payloadSizeBytes: payload.sizeBytes }, options)
   }
 
   async #takeBack(indication: IndicationId): Promise<void> {

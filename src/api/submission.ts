@@ -6,7 +6,7 @@ import { systemTimers } from '../base/system-clock.ts'
 import { withAdminLog, type AdminLogOptions } from './admin-log.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import type { EntryBody, EntryContent } from '../record/entry.ts'
-import type { KeyId } from '../base/brand.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { SubmitProgress } from './types.ts'
 import type { Verified } from '../record/record.ts'
 
@@ -14,6 +14,8 @@ export interface Submission {
   readonly entry: Verified<EntryBody>
   /** The order's payload, when it is small enough to travel along. */
   readonly payload: Uint8Array | null
+  /** Of the payload, however it travels; 0 for an entry without one. */
+  readonly payloadSizeBytes: number
 }
 
 /**
@@ -56,22 +58,24 @@ export const submitEntry = async (
         failures.push(error)
       }
     )
-  const first = [...(await connection.session.contact())]
-  const sending = new Map(first.slice(0, limits.submit.holdersWanted).map((endpoint) => [endpoint, begin(endpoint)]))
-  await Promise.race([Promise.all(sending.values()), untilFirst(sending)])
-  const patience = new AbortController()
-  const cancel = systemTimers.after(limits.submit.nextHolderMs, () => patience.abort())
-  for (const endpoint of await connection.session.settle(patience.signal)) {
+  const sending = new Map<KeyId, Promise<void>>()
+  for (const endpoint of (await connection.session.contact()).slice(0, limits.submit.holdersWanted)) sending.set(endpoint, begin(endpoint))
+  await Promise.race(sending.values())
+  const { signal: patience, cancel } = startTimer(limits.submit.nextHolderMs + (submission.payloadSizeBytes / limits.submit.bytesPerSecondMin) * 1000)
+  for (const endpoint of await connection.session.settle(patience)) {
     if (sending.size - failures.length >= limits.submit.holdersWanted) break
     if (!sending.has(endpoint)) sending.set(endpoint, begin(endpoint))
   }
-  await waitFor(Promise.all(sending.values()), held.size > 0 ? patience.signal : undefined)
+  await waitFor(Promise.all(sending.values()), held.size > 0 ? patience : undefined)
   cancel()
   if (held.size === 0) throw failures.find((error) => isWritError(error)) ?? failures[0] ?? new WritError('no-endpoint-reachable', 'no endpoint took the order; try again')
   return [...held].map((endpoint) => nameOf(connection, endpoint)).sort(compareText)
 }
 
-const untilFirst = (sending: ReadonlyMap<KeyId, Promise<void>>): Promise<unknown> => Promise.race(sending.values())
+const startTimer = (delayMs: Millis): { readonly signal: AbortSignal; readonly cancel: () => void } => {
+  const controller = new AbortController()
+  return { signal: controller.signal, cancel: systemTimers.after(delayMs, () => controller.abort()) }
+}
 
 const waitFor = (work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> =>
   signal === undefined ? work : Promise.race([work, new Promise((resolve) => (signal.aborted ? resolve(null) : signal.addEventListener('abort', resolve, { once: true })))])

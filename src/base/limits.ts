@@ -160,6 +160,8 @@ export const limits = {
   submit: {
     /** Once one endpoint holds an order, how long the next may keep the operator waiting. */
     nextHolderMs: 2 * second,
+    /** And so much longer for a payload that it has to fetch: a slower link means that the operator hears of one holder only. */
+    bytesPerSecondMin: 1 * MiB,
     /** An endpoint fetches a large payload from the admin before it accepts. */
     timeoutMs: 1 * hour,
     holdersWanted: 2,
