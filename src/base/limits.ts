@@ -146,8 +146,13 @@ export const limits = {
   },
   pull: {
     intervalMs: 30 * second,
-    /** After a receipt was gossiped, acknowledgements are asked for once this much later: orders that follow each other share the question. */
-    settleMs: 3 * second,
+    /**
+     * After a receipt was gossiped, acknowledgements are asked for once this much later: orders that follow each other share
+     * the question, which costs an endpoint as much as several receipts. So late, at most, is a receipt that gossip lost.
+     */
+    settleMs: 10 * second,
+    /** An order that needs a charter which its endpoint has not given yet: asked for again after this. */
+    againMs: 1 * second,
     entriesBytesMax: 512 * KiB,
     ordersBytesMax: 1 * MiB,
     ordersMax: 64,

@@ -101,7 +101,7 @@ export class Node {
     this.#gossip = options.gossip ? new Gossip(deps) : null
     this.#shelf = new OutputShelf(deps)
     this.#agent = new Agent(
-      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.settleMs : 0) },
+      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.againMs : 0) },
       { self: deps.membership.credential.body, formats: options.formats }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
