@@ -175,7 +175,6 @@ export const limits = {
   },
   sync: {
     intervalMs: 5 * second,
-    settleMs: 20,
     entriesBytesMax: 1 * MiB,
     entriesMax: 4096,
     chartersBytesMax: 1 * MiB,
