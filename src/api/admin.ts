@@ -11,6 +11,7 @@ import { withAdminLog } from './admin-log.ts'
 import { buildIndication, buildPayload, findNode, resolveTarget } from './order-building.ts'
 import { openAdminConnection, type AdminConnection } from './admin-connection.ts'
 import { appendEntry, submitEntry } from './submission.ts'
+import { assembleViews } from './order-view.ts'
 import type { Admin, LogChunk, OrderDraft, OrderView, SubmitProgress, SubmittedOrder } from './types.ts'
 import type { EntryContent } from '../record/entry.ts'
 import type { IndicationId, KeyId } from '../base/brand.ts'
@@ -125,15 +126,9 @@ class MeshAdmin implements Admin {
     return { kind: 'control', control: control.bytes }
   }
 
-  /** Whole views, from pages that hold what is new. */
-  async *#views(request: Extract<QueryRequest, { kind: 'order' }>, signal?: AbortSignal): AsyncIterable<OrderView> {
-    const rows = new Map<KeyId, QueueRow>()
+  #views(request: Extract<QueryRequest, { kind: 'order' }>, signal?: AbortSignal): AsyncIterable<OrderView> {
     const { session } = this.#connection
-    for await (const page of request.follow ? session.follow(request, signal) : session.ask(request, signal)) {
-      if (page.kind !== 'order') continue
-      for (const row of page.rows) rows.set(row.agent, row)
-      if (page.last) yield { order: page.order as OrderRow, rows: [...rows.values()].sort((left, right) => compareText(left.agentName, right.agentName)) }
-    }
+    return assembleViews(request.follow ? session.follow(request, signal) : session.ask(request, signal))
   }
 
   async *#output(agent: KeyId, output: Output): AsyncIterable<Uint8Array> {

@@ -49,7 +49,7 @@ export const submitEntry = async (
   const held = new Set<KeyId>()
   const failures: unknown[] = []
   const begin = (endpoint: KeyId): Promise<void> =>
-    submitTo(connection, log, endpoint, submission, options.signal).then(
+    submitTo(connection, log, endpoint, submission, limitsOf(submission, options.signal)).then(
       () => {
         held.add(endpoint)
         options.onProgress?.({ kind: 'accepted', endpoint: nameOf(connection, endpoint) })
@@ -80,16 +80,24 @@ const startTimer = (delayMs: Millis): { readonly signal: AbortSignal; readonly c
 const waitFor = (work: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> =>
   signal === undefined ? work : Promise.race([work, new Promise((resolve) => (signal.aborted ? resolve(null) : signal.addEventListener('abort', resolve, { once: true })))])
 
+type SubmitBounds = NonNullable<Parameters<AdminConnection['session']['submit']>[2]>
+
+/** Only an endpoint that has a payload to fetch may take long. */
+const limitsOf = ({ payloadSizeBytes }: Submission, signal: AbortSignal | undefined): SubmitBounds => ({
+  timeoutMs: payloadSizeBytes > limits.payload.inlineBytesMax ? limits.submit.timeoutMs : limits.network.requestTimeoutMs,
+  ...(signal === undefined ? {} : { signal })
+})
+
 /** Sends the entry, and before it whatever of the log that endpoint lacks. */
-const submitTo = async ({ session }: AdminConnection, log: AdminLogOptions, endpoint: KeyId, { entry, payload }: Submission, signal?: AbortSignal): Promise<void> => {
+const submitTo = async ({ session }: AdminConnection, log: AdminLogOptions, endpoint: KeyId, { entry, payload }: Submission, bounds: SubmitBounds): Promise<void> => {
   const { sequence } = entry.body
-  let answer = await session.submit(endpoint, { kind: 'entries', entries: [entry.bytes], payload }, signal)
+  let answer = await session.submit(endpoint, { kind: 'entries', entries: [entry.bytes], payload }, bounds)
   for (let known = -1; answer.kind === 'head' && answer.sequence < sequence && answer.sequence > known; ) {
     known = answer.sequence
     const after = known
     const missing = await withAdminLog(log, (own) => own.entriesAfter(after, limits.sync.entriesBytesMax))
     const entries = missing.slice(0, sequence - after) // others' later ones are theirs to submit
-    answer = await session.submit(endpoint, { kind: 'entries', entries, payload: null }, signal)
+    answer = await session.submit(endpoint, { kind: 'entries', entries, payload: null }, bounds)
   }
   if (answer.kind !== 'head' || answer.sequence < sequence) throw new WritError('not-accepted', 'the endpoint did not take the order: it lacks earlier entries of this admin and cannot take them')
 }

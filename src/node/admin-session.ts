@@ -102,9 +102,8 @@ export class AdminSession {
     }
   }
 
-  /** Errors: those of `Network.request`, the endpoint's refusal, `bad-answer`. */
-  async submit(endpoint: KeyId, request: SubmitRequest, signal?: AbortSignal): Promise<SubmitAnswer> {
-    const options = { timeoutMs: request.kind === 'entries' ? limits.submit.timeoutMs : limits.network.requestTimeoutMs, ...(signal === undefined ? {} : { signal }) }
+  /** `limits.network.requestTimeoutMs` where no time is given. Errors: those of `Network.request`, the endpoint's refusal, `bad-answer`. */
+  async submit(endpoint: KeyId, request: SubmitRequest, options: { readonly timeoutMs?: Millis; readonly signal?: AbortSignal } = {}): Promise<SubmitAnswer> {
     const answer = decodeShape(submitAnswerSchema, await this.#deps.network.request(endpoint, submitProtocol, encodeCbor(request), options), limits.network.messageBytesMax)
     if (!answer.ok) throw new WritError('bad-answer', `the endpoint gave an answer that cannot be read: ${answer.detail}`)
     return answer.value
