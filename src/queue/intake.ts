@@ -92,6 +92,7 @@ const openContent = async (context: IntakeContext, { id, body }: Sealed<EntryBod
       for (const result of opened) if (!result.ok) pass(result.code, result.detail)
       return { kind: 'receipts', receipts: opened.flatMap((result) => (result.ok ? [result.value] : [])) }
     }
+    case 'checkpoint':
     case 'fault':
       return { kind: 'other' }
   }

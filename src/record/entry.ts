@@ -28,6 +28,11 @@ const contentSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('indication'), indication: bytesSchema(limits.record.indicationBytesMax) }),
   v.strictObject({ kind: v.literal('control'), control: bytesSchema(limits.record.controlBytesMax) }),
   v.strictObject({ kind: v.literal('receipts'), receipts: v.pipe(v.array(receiptSchema), v.minLength(1), v.maxLength(limits.record.receiptsPerEntryMax)) }),
+  /**
+   * The author no longer keeps what lies below this entry, and endpoints may drop it once it is older than their retention:
+   * a log may begin here. `credential` is the one in force, null in an admin's log.
+   */
+  v.strictObject({ kind: v.literal('checkpoint'), credential: v.nullable(bytesSchema(limits.record.credentialBytesMax)) }),
   v.strictObject({ kind: v.literal('fault'), fault: v.strictObject({ kind: textSchema(64), subject: textSchema(256), detail: textSchema(1024) }) })
 ])
 
