@@ -2,9 +2,8 @@
  * Signatures are checked for real, on this thread, and each very same one only once: in a simulation every node of a
  * mesh checks what the others have checked before.
  */
-import { toBase32, utf8 } from '../src/base/bytes.ts'
-import { sha256 } from '../src/base/codec.ts'
 import { verifySignatureSync, type CheckSignature } from '../src/record/keys.ts'
+import { markOf } from '../src/record/proven-signatures.ts'
 
 /** About 100 bytes each. */
 const rememberedMax = 500_000
@@ -12,7 +11,7 @@ const rememberedMax = 500_000
 export const createSignatureMemory = (): CheckSignature => {
   const known = new Map<string, boolean>()
   return async (key, message, signature) => {
-    const exact = toBase32(sha256(utf8(`${key} ${signature.length} `), signature, message))
+    const exact = markOf(key, message, signature)
     const before = known.get(exact)
     if (before !== undefined) return before
     const isValid = verifySignatureSync(key, message, signature)

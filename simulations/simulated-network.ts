@@ -61,7 +61,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     this.name = options.name
     this.#fabric = fabric
     this.#options = options
-    this.#gossip = new GossipFlood(fabric, this, () => [...this.#connections.values()].map(({ link, admission }) => ({ link, peer: admission.peer })))
+    this.#gossip = new GossipFlood(fabric, this)
     fabric.join(this)
   }
 
@@ -204,6 +204,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     const { admission } = connection
     const stale = this.#connections.get(admission.peer)
     this.#connections.set(admission.peer, connection)
+    this.#gossip.link(admission.peer, connection.link)
     if (stale === undefined) this.#tell({ kind: 'connected', admission })
     else this.#drop(stale.link)
   }
@@ -219,6 +220,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     const connection = this.#connections.get(peer)
     if (connection?.link !== link) return
     this.#connections.delete(peer)
+    this.#gossip.unlink(peer)
     this.#drop(link)
     this.#tell({ kind: 'disconnected', admission: connection.admission })
   }

@@ -1,7 +1,7 @@
 /**
  * Canonical dag-cbor: one value has one encoding, and only that encoding is accepted.
  */
-import { createHash } from 'node:crypto'
+import { createHash, hash as hashOnce } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { isEqualBytes } from './bytes.ts'
 import { accept, reject, type Result } from './result.ts'
@@ -23,6 +23,8 @@ export const decodeCbor = (bytes: Uint8Array): Result<unknown> => {
 export const decodeOwn = (bytes: Uint8Array): unknown => decode(bytes)
 
 export const sha256 = (...parts: readonly Uint8Array[]): Uint8Array => {
+  const [only] = parts
+  if (parts.length === 1 && only !== undefined) return new Uint8Array(hashOnce('sha256', only, 'buffer'))
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())

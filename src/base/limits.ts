@@ -26,7 +26,9 @@ export const limits = {
     statementBytesMax: 16 * KiB,
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
-    receiptsPerEntryMax: 32
+    receiptsPerEntryMax: 32,
+    /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
+    provenSignaturesMax: 65_536
   },
   indication: {
     targetNodesMax: 512,
