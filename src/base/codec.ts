@@ -4,6 +4,7 @@
 import { createHash, hash as hashOnce } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { isEqualBytes } from './bytes.ts'
+import { isPlainCbor } from './plain-cbor.ts'
 import { accept, reject, type Result } from './result.ts'
 
 export const encodeCbor = (value: unknown): Uint8Array => encode(value)
@@ -12,7 +13,7 @@ export const encodeCbor = (value: unknown): Uint8Array => encode(value)
 export const decodeCbor = (bytes: Uint8Array): Result<unknown> => {
   try {
     const value: unknown = decode(bytes)
-    if (!isEqualBytes(encode(value), bytes)) return reject('malformed', 'the bytes are not canonical dag-cbor')
+    if (!isPlainCbor(bytes) && !isEqualBytes(encode(value), bytes)) return reject('malformed', 'the bytes are not canonical dag-cbor')
     return accept(value)
   } catch (error) {
     return reject('malformed', error instanceof Error ? error.message : 'the bytes are not dag-cbor')

@@ -159,6 +159,8 @@ export const limits = {
     ordersBytesMax: 1 * MiB,
     ordersMax: 64,
     haveMax: 1024,
+    /** A node signs its presence anew after this: below the shortest wait between two timed questions, so that each of these brings news. */
+    presenceAgeMs: 20 * second,
     /** Lives of one agent's log: a new one begins after each restored backup. */
     livesMax: 256,
     /** How old the endpoints and neighbours in an answer may be. */
@@ -193,6 +195,8 @@ export const limits = {
     pendingEntriesPerAuthorMax: 64,
     /** Heads kept in memory: 0.3 KiB each; two lives of 10,000 authors fit. */
     cachedLogsMax: 20_000,
+    /** Entries that came lately and are known again without decoding: 0.3 KiB each; an outcome of each of 20,000 nodes. */
+    recentEntriesMax: 20_000,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */

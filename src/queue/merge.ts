@@ -15,6 +15,7 @@ import { emptyHead, type Link, type LogName } from './log.ts'
 import { planLog, planReads } from './log-plan.ts'
 import { logIdOf, type LogTable } from './log-table.ts'
 import { sortEntries, type PendingEntries } from './pending-entries.ts'
+import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
 import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
@@ -51,6 +52,7 @@ export interface MergeDeps {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
 }
 
@@ -68,8 +70,16 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
   const opening: Promise<Result<OpenedEntry>>[] = []
   const unread: Sealed<EntryBody>[] = []
   for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
-    const decoded: Sealed<EntryBody>[] = []
+    const unseen: Uint8Array[] = []
+    const recalled: Located[] = []
     for (const bytes of entries.slice(start, start + limits.queue.verifyChunk)) {
+      const body = deps.recent.placeOf(bytes)
+      if (body === undefined) unseen.push(bytes)
+      else recalled.push({ body, bytes })
+    }
+    unseen.push(...(await withoutRepeated(deps.logs, recalled, repeated)).map(({ bytes }) => bytes))
+    const decoded: Sealed<EntryBody>[] = []
+    for (const bytes of unseen) {
       const entry = decodeEntry(chain.mesh, bytes)
       if (entry.ok) decoded.push(entry.value)
       else rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
@@ -90,12 +100,18 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
   return { opened, repeated, rejections }
 }
 
-const withoutRepeated = async (logs: LogTable, entries: readonly Sealed<EntryBody>[], repeated: LogName[]): Promise<Sealed<EntryBody>[]> => {
+interface Located {
+  readonly body: Place
+  readonly bytes: Uint8Array
+}
+
+const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], repeated: LogName[]): Promise<Entry[]> => {
+  if (entries.length === 0) return []
   const states = await logs.states(entries.map(({ body }) => body))
   const suspects = entries.filter(({ body }, index) => body.sequence <= (states[index]?.head.sequence ?? 0))
   if (suspects.length === 0) return [...entries]
   const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
-  const known = new Set<Sealed<EntryBody>>()
+  const known = new Set<Entry>()
   for (const [index, entry] of suspects.entries()) {
     const bytes = held[index]
     if (bytes === undefined || !isEqualBytes(bytes, entry.bytes)) continue
@@ -126,9 +142,11 @@ export const applyMerge = async (
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
   await stage.write(deps.store, { durable: options.durable })
   for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined)
+  const accepted = work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record))
+  for (const record of accepted) deps.recent.note(record)
   return {
     source: options.source,
-    accepted: work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record)),
+    accepted,
     duplicates: prepared.repeated.length + work.reduce((total, { plan }) => total + plan.duplicates, 0),
     changed: changed.map(({ agent, indication }) => ({ agent, indication })),
     indications,
