@@ -51,7 +51,7 @@ export class SimulatedNetwork implements Network, GossipHost {
   readonly #services = new Map<string, Service>()
   readonly #listeners = new Set<(event: PeerEvent) => void>()
   readonly #pending = new Set<Pending>()
-  /** How others took it, by door and charter: a hello is five signatures, the same ones each time. */
+  /** How others took it, by charter and whether they are guests: a hello is five signatures, the same ones each time. */
   readonly #admissions = new Map<string, Admission>()
   #isStarted = false
   #isAway = false
@@ -191,7 +191,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     const own = composeHello(mesh, chain(), this.#options.identity)
     learnCharters(planCharters(visitor.#options.chain(), mesh, own))
     const now = this.#fabric.time.now()
-    const context = `${door} ${chain().versions.at(-1)?.id ?? ''}`
+    const context = `${door === 'guest'} ${chain().versions.at(-1)?.id ?? ''}`
     const before = visitor.#admissions.get(context)
     if (before?.membership && checkCredentialCurrent(before.membership.credential.body, now).ok) return accept(before)
     const hello = composeHello(visitor.#options.chain().mesh, visitor.#options.chain(), visitor.#options.identity)

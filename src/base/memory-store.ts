@@ -22,13 +22,14 @@ export class MemoryStore implements KeyValueStore {
 
   async write(changes: readonly Change[], _options: { durable: boolean }): Promise<void> {
     // Copied before the first is applied: a value that is none fails the whole batch.
-    const copied = changes.map((change) => (change.kind === 'put' ? { ...change, value: change.value.slice() } : change))
-    for (const change of copied) {
-      if (change.kind === 'put') {
-        if (!this.#values.has(change.key)) this.#keys.add(change.key)
-        this.#values.set(change.key, change.value)
-      } else if (this.#values.delete(change.key)) {
-        this.#keys.delete(change.key)
+    const copies = changes.map((change) => (change.kind === 'put' ? change.value.slice() : undefined))
+    for (const [index, { key }] of changes.entries()) {
+      const value = copies[index]
+      if (value === undefined) {
+        if (this.#values.delete(key)) this.#keys.delete(key)
+      } else {
+        if (!this.#values.has(key)) this.#keys.add(key)
+        this.#values.set(key, value)
       }
     }
   }

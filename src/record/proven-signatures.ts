@@ -21,11 +21,18 @@ export const proveSignature = (key: KeyId, message: Uint8Array, signature: Uint8
   const exact = markOf(key, message, signature)
   if (recent.has(exact)) return true
   if (!earlier.has(exact) && !verifySignatureSync(key, message, signature)) return false
-  if (recent.size >= provenSignaturesMax / 2) [earlier, recent] = [recent, new Set()]
-  recent.add(exact)
+  note(exact)
   return true
 }
 
+/** One that was just made by its key needs no proof. */
+export const noteProven = (key: KeyId, message: Uint8Array, signature: Uint8Array): void => note(markOf(key, message, signature))
+
+const note = (exact: string): void => {
+  if (recent.size >= provenSignaturesMax / 2) [earlier, recent] = [recent, new Set()]
+  recent.add(exact)
+}
+
 /** Equal for the very same three alone. */
-export const markOf = (key: KeyId, message: Uint8Array, signature: Uint8Array): string =>
+const markOf = (key: KeyId, message: Uint8Array, signature: Uint8Array): string =>
   hash('sha256', concatBytes([utf8(`${key} ${signature.length} `), signature, message]), 'base64')

@@ -50,14 +50,17 @@ const envelopeSchema = v.strictTuple([
 
 const signedBytes = (type: string, bodyBytes: Uint8Array): Uint8Array => concatBytes([utf8(`writ/1/${type}\0`), bodyBytes])
 
-const assemble = <Body>(type: string, body: Body, bodyBytes: Uint8Array, signatures: readonly Signature[]): Sealed<Body> => ({
+const assemble = <Body>(type: string, body: Body, bodyBytes: Uint8Array, signatures: readonly Signature[], bytes = encodeEnvelope(type, bodyBytes, signatures)): Sealed<Body> => ({
   type,
   id: toBase32(sha256(signedBytes(type, bodyBytes))) as RecordId,
   body,
   bodyBytes,
   signatures,
-  bytes: encodeCbor([type, bodyBytes, signatures.map(({ key, signature }) => [key, signature])])
+  bytes
 })
+
+const encodeEnvelope = (type: string, bodyBytes: Uint8Array, signatures: readonly Signature[]): Uint8Array =>
+  encodeCbor([type, bodyBytes, signatures.map(({ key, signature }) => [key, signature])])
 
 /** Signs a body that this process made itself; a body of the wrong shape is a programmer's mistake and throws. */
 export const sealRecord = <Body>(kind: RecordKind<Body>, body: Body, signers: readonly Signer[]): Verified<Body> => {
@@ -90,7 +93,8 @@ export const decodeRecord = <Body>(kind: RecordKind<Body>, bytes: Uint8Array): R
   const fields = decodeCbor(bodyBytes)
   if (!fields.ok) return fields
   const body = checkShape(kind.schema, fields.value)
-  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures)) : body
+  // A copy: what came may be part of something larger, or be written over.
+  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, bytes.slice())) : body
 }
 
 /** Checks every signature, on the thread pool unless `check` does otherwise; `signers` says whose must be among them. */
