@@ -69,7 +69,7 @@ export class NodeProcesses {
 
   /** Resolves when an endpoint has answered the node that runs now. */
   async contact(name: string, deadlineMs = startDeadlineMs): Promise<void> {
-    const { child, log } = this.#running(name)
+    const { child, log } = this.running(name)
     await eventually(
       () => {
         if (hasEnded(child) || log.text.includes('cannot-listen')) throw new Error(`${name} did not start: ${log.text}`)
@@ -103,7 +103,7 @@ export class NodeProcesses {
     const late = setTimeout(() => running.child.kill('SIGKILL'), stopDeadlineMs)
     const code = await running.ended
     clearTimeout(late)
-    this.#nodes.delete(name)
+    this.#forget(name, running)
     return code
   }
 
@@ -116,13 +116,13 @@ export class NodeProcesses {
 
   /** SIGKILL. Resolves when the executor has ended, if it was meant. */
   async kill(name: string, victim: Victim): Promise<void> {
-    const running = this.#running(name)
+    const running = this.running(name)
     const agent = victim === 'executor' ? undefined : this.findAgent(name)
     if (victim !== 'agent') running.child.kill('SIGKILL')
     if (agent !== undefined) killIfThere(agent)
     if (victim === 'agent') return
     await running.ended
-    this.#nodes.delete(name)
+    this.#forget(name, running)
   }
 
   /** Whether its executor runs. */
@@ -153,10 +153,16 @@ export class NodeProcesses {
     return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
   }
 
-  #running(name: string): Running {
+  /** The process that runs now. */
+  running(name: string): Running {
     const running = this.#nodes.get(name)
     if (running === undefined) throw new Error(`${name} does not run`)
     return running
+  }
+
+  /** Unless it was started again meanwhile. */
+  #forget(name: string, running: Running): void {
+    if (this.#nodes.get(name) === running) this.#nodes.delete(name)
   }
 
   /** SIGTERM to all that run; resolves when they have ended. */
