@@ -79,7 +79,7 @@ test('a job sees its parameters, its id and a clean environment, in a directory 
   t.is(lines[0], path.join(directory, 'jobs', order.id, 'work'))
   t.is(lines.at(-1), '1')
   const names = lines.slice(1, -1).map((line) => line.split('=')[0])
-  t.deepEqual(names.filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name ?? '')), ['COLOUR', 'HOME', 'LANG', 'PATH', 'TMPDIR', 'WRIT_INDICATION', 'WRIT_PARAM_NAME', 'WRIT_PARAM_OTHER'])
+  t.deepEqual(names.filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name ?? '')), ['COLOUR', 'HOME', 'LANG', 'PATH', 'TMPDIR', 'WRIT_EXECUTOR', 'WRIT_INDICATION', 'WRIT_PARAM_NAME', 'WRIT_PARAM_OTHER'])
   t.true(lines.includes('WRIT_PARAM_NAME=value $HOME'))
   t.true(lines.includes(`WRIT_INDICATION=${order.id}`))
   t.true(lines.includes('LANG=de'))
