@@ -11,6 +11,7 @@ import { Directory } from './directory.ts'
 import { EndpointSync } from './endpoint-sync.ts'
 import { EnrolmentDesk } from './endpoint-enrol.ts'
 import { PayloadKeeper } from './payload-keeper.ts'
+import { isForged } from '../../queue/misconduct.ts'
 import { enrolProtocol } from '../protocol/enrol.ts'
 import { outputProtocol } from '../protocol/output.ts'
 import { pullProtocol } from '../protocol/pull.ts'
@@ -44,9 +45,6 @@ export interface EndpointDeps {
   readonly random: Random
   readonly log: Log
 }
-
-/** What no honest node passes on, whatever it knows; all else may be judged otherwise elsewhere. */
-const punished: ReadonlySet<string> = new Set(['malformed', 'oversized', 'wrong-type', 'wrong-mesh', 'bad-signature', 'bad-link'])
 
 export class Endpoint {
   readonly #deps: EndpointDeps
@@ -83,7 +81,7 @@ export class Endpoint {
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
       const { rejections } = await this.#deps.queue.merge([entry], from)
       if (rejections.length === 0) return 'accept'
-      return rejections.some(({ code }) => punished.has(code)) ? 'reject' : 'ignore'
+      return rejections.some(isForged) ? 'reject' : 'ignore'
     })
   }
 
