@@ -17,7 +17,7 @@ import { orderOf } from '../fixtures/orders.ts'
 import type { Incarnation, IndicationId, RecordId } from '../../src/base/brand.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
-import type { Signer } from '../../src/record/keys.ts'
+import type { CheckSignature, Signer } from '../../src/record/keys.ts'
 import type { Indication } from '../../src/trust/order.ts'
 
 /** The moment at which everything here is made. */
@@ -137,13 +137,14 @@ export class World {
     return sealRecord(presenceKind, { mesh: this.mesh.mesh, node: peer.key, at, release, addresses: [] }, [peer]).bytes
   }
 
-  async queue(options: { store?: KeyValueStore; now?: () => number; name?: string; retention?: QueueOptions['retention']; chain?: QueueDeps['chain'] } = {}): Promise<Queue> {
+  async queue(options: { store?: KeyValueStore; now?: () => number; name?: string; retention?: QueueOptions['retention']; chain?: QueueDeps['chain']; checkSignature?: CheckSignature } = {}): Promise<Queue> {
     const deps: QueueDeps = {
       store: options.store ?? new MemoryStore(),
       chain: options.chain ?? (() => this.mesh.chain),
       clock: { now: options.now ?? (() => madeAt + 1000) },
       random: randomOf(options.name ?? 'queue'),
-      log: silentLog
+      log: silentLog,
+      ...(options.checkSignature === undefined ? {} : { checkSignature: options.checkSignature })
     }
     return Queue.open(deps, { retention: options.retention ?? { mode: 'label', ageMs: limits.queue.labelRetentionMs } })
   }
