@@ -42,7 +42,7 @@ test('what was dropped is passed over, and the page says so', async (t) => {
   for (const log of logs) await queue.merge(bytesOf(...log.entries), 'test')
   const [first] = logs
   if (first === undefined) throw new Error('no log')
-  await store.write([1, 2, 3].map((sequence) => remove(keys.entry(first, sequence))), { durable: false })
+  await store.write([1, 2, 3].map((sequence) => remove(keys.entry(nameOf(first), sequence))), { durable: false })
   const page = await queue.history.entriesAfter(0, plenty)
   t.deepEqual([page.entries.length, page.isTrimmed, page.next], [7, true, 10])
   t.false((await queue.history.entriesAfter(3, plenty)).isTrimmed)
