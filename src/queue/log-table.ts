@@ -9,12 +9,10 @@ import { utf8 } from '../base/bytes.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { addTerm, termOf } from './head-term.ts'
 import { collectKeys, keys, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
+import { logIdOf, type LogName } from './log.ts'
 import type { EntryBounds } from './arrivals.ts'
 import type { KeyId } from '../base/brand.ts'
-import type { LogName } from './log.ts'
 import type { LogPlan, LogState } from './log-plan.ts'
-
-export const logIdOf = ({ author, incarnation }: LogName): string => `${author}/${incarnation}`
 
 export class LogTable {
   readonly #store: KeyValueStore

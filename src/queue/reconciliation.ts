@@ -13,7 +13,7 @@ import { lastName, type HeadMark, type LogHead } from './head-index.ts'
 import {
   computeFirstPartCount, computePartCount, cutMarks, isEmptyPrint, isSpanWithin, printAt, printOf, spanOf, splitPart, type Part, type Span
 } from './fingerprint.ts'
-import { logIdOf } from './log-table.ts'
+import { logIdOf } from './log.ts'
 import type { LogPage, WantedLog } from './log-pages.ts'
 import type { LogReport } from './merge.ts'
 import type { LogState } from './log-plan.ts'

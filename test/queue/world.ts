@@ -117,6 +117,7 @@ export class World {
     const body: StatementBody = {
       mesh: this.mesh.mesh,
       executor: executor.key,
+      previous: null,
       indication: indication as IndicationId,
       state,
       at: madeAt + 2,
@@ -154,6 +155,13 @@ export class World {
 export const plenty = { countMax: 1000, sizeBytesMax: 1 << 20 }
 
 export const bytesOf = (...entries: readonly Verified<EntryBody>[]): Uint8Array[] => entries.map(({ bytes }) => bytes)
+
+/** The same record with a signature that is not valid. Copied, since a Buffer's slice shares its memory. */
+export const spoil = (bytes: Uint8Array): Uint8Array => {
+  const spoilt = Uint8Array.from(bytes)
+  spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1
+  return spoilt
+}
 
 /** All that a store holds under these prefixes, as text: equal where the state is byte-identical. */
 export const dump = async (store: KeyValueStore, prefixes: readonly string[]): Promise<string[]> => {

@@ -9,6 +9,7 @@ import { limits } from '../../base/limits.ts'
 import { answerSync } from '../../queue/sync-answer.ts'
 import { encodableAnswer, encodableQuestion, syncAnswerSchema, syncProtocol, syncQuestionSchema } from '../../queue/sync-message.ts'
 import { SyncClient } from '../../queue/sync.ts'
+import { blameForEntries } from './misconduct.ts'
 import { PullLoop } from '../pull-loop.ts'
 import type { Charters } from '../charters.ts'
 import type { KeyId } from '../../base/brand.ts'
@@ -99,12 +100,13 @@ export class EndpointSync {
 
   /** One question; true when the next is to be asked at once. */
   async #ask(endpoint: KeyId): Promise<boolean> {
-    const { log, announce } = this.#deps
+    const { network, log, announce } = this.#deps
     const question = await this.#client.question(endpoint)
     if (question === undefined) return false
     const answer = await this.#request(endpoint, encodeCbor(encodableQuestion(question)))
     const { report, again } = await this.#client.take(endpoint, answer)
     if (report === null) return again
+    blameForEntries(network, endpoint, report)
     if (report.accepted.length > 0) log.debug('entries came by sync', { endpoint, accepted: report.accepted.length })
     if (report.indications.length > 0 || report.controls.length > 0) announce(report)
     return again
@@ -114,6 +116,7 @@ export class EndpointSync {
     try {
       const message = await this.#deps.network.request(endpoint, syncProtocol, question)
       const answer = decodeShape(syncAnswerSchema, message, limits.network.messageBytesMax)
+      if (!answer.ok) this.#deps.network.blame(endpoint, 'bad-answer', answer.detail)
       if (!answer.ok) throw new WritError('bad-answer', `an endpoint gave an answer that cannot be read: ${answer.detail}`)
       return answer.value
     } catch (error) {

@@ -10,8 +10,8 @@ import { answerSubmit } from './endpoint-submit.ts'
 import { Directory } from './directory.ts'
 import { EndpointSync } from './endpoint-sync.ts'
 import { EnrolmentDesk } from './endpoint-enrol.ts'
+import { isGarbage } from '../network/conduct.ts'
 import { PayloadKeeper } from './payload-keeper.ts'
-import { isForged } from '../../queue/misconduct.ts'
 import { enrolProtocol } from '../protocol/enrol.ts'
 import { outputProtocol } from '../protocol/output.ts'
 import { pullProtocol } from '../protocol/pull.ts'
@@ -81,7 +81,7 @@ export class Endpoint {
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
       const { rejections } = await this.#deps.queue.merge([entry], from)
       if (rejections.length === 0) return 'accept'
-      return rejections.some(isForged) ? 'reject' : 'ignore'
+      return rejections.some(({ code }) => isGarbage(code)) ? 'reject' : 'ignore'
     })
   }
 
