@@ -1,4 +1,4 @@
-/** Endpoints' queues that ask each other over encoded messages, which are counted. */
+/** Endpoints' queues that ask each other over encoded messages, which are counted. Of many queues only the first checks a signature. */
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { encodeCbor } from '../../src/base/codec.ts'
 import { decodeShape } from '../../src/base/schema.ts'
@@ -6,6 +6,7 @@ import { limits } from '../../src/base/limits.ts'
 import { answerSync } from '../../src/queue/sync-answer.ts'
 import { encodableAnswer, encodableQuestion, syncAnswerSchema, syncQuestionSchema, type SyncAnswer, type SyncQuestion } from '../../src/queue/sync-message.ts'
 import { SyncClient } from '../../src/queue/sync.ts'
+import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { madeAt, signerOf, type World } from './world.ts'
 import type { KeyId } from '../../src/base/brand.ts'
 import type { Queue } from '../../src/queue/queue.ts'
@@ -17,9 +18,11 @@ export interface Side {
   readonly key: KeyId
 }
 
+const checkSignature = createSignatureMemory()
+
 export const sideOf = async (world: World, name: string, options: { store?: MemoryStore; now?: () => number } = {}): Promise<Side> => {
   const { store = new MemoryStore(), now = () => madeAt } = options
-  const queue = await world.queue({ store, name })
+  const queue = await world.queue({ store, name, checkSignature })
   const client = new SyncClient({ store, queue, clock: { now }, chain: () => world.mesh.chain, learnCharters: async () => {} })
   return { queue, store, client, key: signerOf(name).key }
 }
