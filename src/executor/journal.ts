@@ -8,8 +8,10 @@
  *   statement/<sequence>     not kept yet, oldest first
  *   lost                     what was started before this time may be missing here
  *   probe                    nothing: written to see whether anything can be
+ *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
+import { toText, utf8 } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
@@ -33,6 +35,7 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
+const lastKey = 'last'
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
@@ -43,6 +46,7 @@ export class Journal {
   readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
   #sequence = 0
   #lostBefore: Millis = 0
+  #last: RecordId | null = null
 
   private constructor(store: KeyValueStore) {
     this.#store = store
@@ -51,6 +55,8 @@ export class Journal {
   /** Errors: `journal-unreadable`. */
   static async open(store: KeyValueStore): Promise<Journal> {
     const journal = new Journal(store)
+    const last = await store.get(lastKey)
+    if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
       const statement = decodeRecord(statementKind, bytes)
       if (!statement.ok) throw unreadable(key, statement.detail)
@@ -107,6 +113,11 @@ export class Journal {
     await this.#writeWith(outcome, [remove(activeKey(order.id)), put(finishedKey(order.id), outcome.bytes), put(expiry, new Uint8Array())])
   }
 
+  /** The newest statement of all; null before the first. */
+  get last(): RecordId | null {
+    return this.#last
+  }
+
   /** Statements that the agent has not kept, oldest first. */
   unkept(): Statement[] {
     return [...this.#unkept.values()].map(({ statement }) => statement)
@@ -133,7 +144,8 @@ export class Journal {
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
     this.#sequence += 1
     const sequence = this.#sequence
-    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes)], { durable: true })
+    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes), put(lastKey, utf8(statement.id))], { durable: true })
+    this.#last = statement.id
     this.#unkept.set(statement.id, { sequence, statement })
   }
 }

@@ -15,7 +15,7 @@ import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, t
 import { loadRestored } from '../trust/file-restored.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
-import type { Millis } from '../base/brand.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
@@ -52,7 +52,8 @@ interface Opened {
   readonly newestStart: NewestStart
 }
 
-const baseEnvironment = (): BaseEnvironment => ({
+const baseEnvironment = (executor: KeyId): BaseEnvironment => ({
+  executor,
   path: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   home: process.env['HOME'] ?? '/',
   lang: process.env['LANG'] ?? 'C.UTF-8'
@@ -89,9 +90,9 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
-      killOrphans,
-      baseEnvironment: baseEnvironment(),
+      killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
+      baseEnvironment: baseEnvironment(signer.key),
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
       timers: systemTimers
