@@ -321,6 +321,9 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** Between two tries at a journal that cannot be written. */
+    journalRetryMsMin: 250,
+    journalRetryMsMax: 10 * second,
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },

@@ -160,6 +160,11 @@ export class Queue {
     return this.#tables.nodes.get(key)
   }
 
+  /** Nodes whose newest credential came by the invite with this key. */
+  enrolledBy(token: KeyId): KeyId[] {
+    return [...this.#tables.nodes.all()].filter((member) => member.token === token).map(({ key }) => key)
+  }
+
   /** The newest presence counts, whoever hands it on; true when it was news. `contactAt` in the future counts as now. Errors: those of the record, `wrong-mesh`, `unknown-node`. */
   async notePresence(record: Uint8Array, contactAt: Millis): Promise<Result<boolean>> {
     return this.#tables.nodes.notePresence(this.#deps.chain().mesh, { record, contactAt: Math.min(contactAt, this.#deps.clock.now()) })
