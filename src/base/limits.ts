@@ -159,7 +159,7 @@ export const limits = {
     questions: { perSecond: 128, burst: 512 },
     questionsPerProtocol: { perSecond: 64, burst: 256 },
     /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
-    streams: { perSecond: 1000, burst: 4000 },
+    streams: { perSecond: 1000, burst: 2000 },
     /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
     heldBytesMax: 32 * MiB,
     heldBytesInAllMax: 512 * MiB,
