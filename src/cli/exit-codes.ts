@@ -25,7 +25,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
     exitCodes.usage,
     [
       'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication',
-      'ambiguous-node', 'bad-name', 'bad-address', 'bad-order', 'bad-invite', 'too-many-targets'
+      'ambiguous-node', 'bad-name', 'bad-address', 'file-exists', 'bad-order', 'bad-invite', 'too-many-targets'
     ]
   ],
   [exitCodes.noTarget, ['no-target', 'unknown-node', 'unknown-indication', 'output-unavailable']],
@@ -56,7 +56,8 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
       'wrong-home', 'file-missing', 'key-permissions', 'bad-config', 'bad-key-file', 'bad-charter-file', 'bad-credential-file',
       'store-locked', 'store-unusable', 'store-damaged', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
-      'blocks-unwritable', 'outputs-unusable', 'disk-full'
+      'blocks-unwritable', 'outputs-unusable', 'disk-full',
+      'archive-damaged', 'archive-foreign', 'archive-unreadable'
     ]
   ],
   [exitCodes.interrupted, ['interrupted']]

@@ -40,6 +40,8 @@ export const transcript = async (args: readonly string[], scene: Scene = {}): Pr
       joinMesh: refuse('joinMesh'),
       bootstrapEndpoint: refuse('bootstrapEndpoint'),
       readStatus: refuse('readStatus'),
+      backUp: refuse('backUp'),
+      restore: refuse('restore'),
       createAdmin: scene.admin === undefined ? refuse('createAdmin') : async () => admin,
       ...scene.library
     },
