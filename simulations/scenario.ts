@@ -59,7 +59,7 @@ export const oneOrder: Scenario = {
   }
 }
 
-const oneOrderAtMs = 15 * second
+export const oneOrderAtMs = 15 * second
 /** Above it a calm mesh is given one order alone: seven would say no more about it, and take seven times as long. */
 const calmNodesMax = 1000
 

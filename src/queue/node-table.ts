@@ -12,7 +12,7 @@ import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type S
 import type { KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
-import type { EntryBounds } from './log-table.ts'
+import type { EntryBounds } from './arrivals.ts'
 import type { Targetable } from '../trust/order.ts'
 
 export interface Member extends MemberRow, Targetable {

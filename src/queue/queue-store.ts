@@ -58,6 +58,8 @@ const logPath = ({ author, incarnation }: LogName): string => `${author}/${incar
 
 export const keys = {
   meta: 'q/meta',
+  /** Before the name of every log. */
+  logs: 'q/log/',
   log: (name: LogName) => `q/log/${logPath(name)}`,
   entry: (name: LogName, sequence: number) => `q/entry/${logPath(name)}/${pad(sequence)}`,
   conflict: (name: LogName, sequence: number, id: RecordId) => `q/entry/${logPath(name)}/${pad(sequence)}/${id}`,
