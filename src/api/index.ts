@@ -3,6 +3,7 @@
  * The command line is built on exactly this.
  */
 export { createAdmin } from './admin.ts'
+export { audit, type AuditEvent, type AuditOptions, type AuditSummary } from './file-audit.ts'
 export { backUp, type BackupReport } from './file-backup.ts'
 export { createInvite } from './invite.ts'
 export { createMesh, type MeshOptions } from './mesh.ts'

@@ -8,6 +8,10 @@ export const storageLimits = {
     /** Opening writes two logs of 2 MiB into tables, and a new log and manifest. */
     reopenBytesMin: 8 * MiB
   },
+  audit: {
+    /** Places whose signatures are given to the thread pool at once: 32 MiB of entries at their largest, usually 0.3 MiB. */
+    verifiedAtOnce: 256
+  },
   archive: {
     /** A piece of a file, or rows of a store up to the first beyond it, in one block of a backup. */
     pieceBytesMax: 1 * MiB,

@@ -3,7 +3,7 @@
  */
 import { isWritError } from '../base/errors.ts'
 
-export const exitCodes = { succeeded: 0, internal: 1, usage: 2, notSucceeded: 3, noTarget: 4, unreachable: 5, refused: 6, home: 7, interrupted: 130 } as const
+export const exitCodes = { succeeded: 0, internal: 1, usage: 2, notSucceeded: 3, noTarget: 4, unreachable: 5, refused: 6, home: 7, evidence: 8, interrupted: 130 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 const meanings: readonly (readonly [ExitCode, string])[] = [
@@ -15,6 +15,7 @@ const meanings: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.unreachable, 'no endpoint could be reached'],
   [exitCodes.refused, 'refused: by the charter, an endpoint, or because of the token'],
   [exitCodes.home, 'the home is missing, damaged, in use, or cannot be written'],
+  [exitCodes.evidence, 'an audit found evidence that was altered, is missing or was forged'],
   [exitCodes.interrupted, 'interrupted by Ctrl-C; the order goes on']
 ]
 

@@ -6,6 +6,7 @@ import type { KeyId, MeshId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import { WritError } from '../base/errors.ts'
 import type { Admin, InviteDraft, NodeStatus } from '../api/types.ts'
+import type { AuditEvent, AuditOptions } from '../api/file-audit.ts'
 import type { BackupReport } from '../api/file-backup.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { Progress } from './progress.ts'
@@ -32,6 +33,7 @@ export interface Library {
   joinMesh(options: { readonly token: string } & JoinPlace): Promise<Joined>
   bootstrapEndpoint(options: { readonly admin: string } & JoinPlace): Promise<Joined>
   createAdmin(options: { readonly home: string }): Promise<Admin>
+  audit(options: AuditOptions): AsyncIterable<AuditEvent>
   backUp(options: { readonly home: string; readonly out: string }): Promise<BackupReport>
   restore(options: { readonly file: string; readonly home: string }): Promise<BackupReport>
   readStatus(options: { readonly home: string }): Promise<NodeStatus>
