@@ -309,7 +309,7 @@ export class JobMachine {
 }
 
 const forgotten = (before: Millis): Outcome => ({
-  state: 'interrupted', code: 'journal-lost', detail: `what was started here before ${new Date(before).toISOString()} is not known any more: the order may have run, and is not started`
+  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
 })
 
 const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }
