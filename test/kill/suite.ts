@@ -57,6 +57,7 @@ export class Suite {
   #load: Load | undefined
   #disk: SmallDisk | undefined
   #killed: Killed = {}
+  #isClosing = false
 
   constructor(options: Options, say: (line: string) => void) {
     this.#options = options
@@ -94,6 +95,7 @@ export class Suite {
 
   /** Ends and removes everything, at any time. */
   async close(): Promise<void> {
+    this.#isClosing = true
     this.#supervisor.stop()
     this.#mesh.killNodes()
     await this.#mesh.stopNodes()
@@ -105,7 +107,7 @@ export class Suite {
   async #form(): Promise<void> {
     const library = await loadLibrary()
     await this.#mesh.open()
-    this.#say(`a mesh of ${this.#mesh.names.length} nodes is formed in ${this.#mesh.folder}`)
+    this.#say(`${this.#mesh.names.length} nodes have joined a mesh, in ${this.#mesh.folder}`)
     for (const name of this.#mesh.names) this.#supervisor.keep(name)
     this.#admin = await library.createAdmin({ home: this.#mesh.admin })
     for (const name of this.#mesh.endpoints) this.#admins.set(name, await library.createAdmin({ home: this.#mesh.adminOf(name) }))
@@ -240,6 +242,7 @@ export class Suite {
   }
 
   #violate(what: string): void {
+    if (this.#isClosing) return // what an interrupted run comes upon
     this.#violations.push(what)
     this.#say(`VIOLATION ${what}`)
   }
