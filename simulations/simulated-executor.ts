@@ -143,6 +143,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Execut
       runner: deps.wrapRunner(watchRunner(new SimulatedRunner(time, deps.random), member, ledger)),
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async () => 0,
+      noteAhead: () => undefined,
       saveCharters: () => undefined,
       fatal: (error) => ledger.violate('executor-alive', `the executor of ${member.name} ended: ${String(error)}`)
     },
