@@ -56,6 +56,9 @@ export class Suite {
   #admin: api.Admin | undefined
   #load: Load | undefined
   #disk: SmallDisk | undefined
+  readonly #damaged = new Set<string>()
+  /** Orders that were known at the last rest. */
+  #known: readonly string[] = []
   #killed: Killed = {}
   #isClosing = false
 
@@ -143,6 +146,7 @@ export class Suite {
     await Promise.all([this.#supervisor.crash(cut), this.#supervisor.release(deleted)])
     this.#say(`the store of ${cut} is cut (${cutFiles(homePaths(this.#mesh.home(cut)).agentState, random).join(', ')}), that of ${deleted} deleted; ${keeper} keeps the history`)
     this.#deleteStore(deleted)
+    for (const name of [cut, deleted]) this.#damaged.add(name)
     this.#loadOf().start('stores')
     this.#supervisor.keep(cut)
     this.#supervisor.keep(deleted)
@@ -208,6 +212,9 @@ export class Suite {
   async #rest(after: string): Promise<void> {
     await this.#loadOf().stop()
     const orders = await comeToRest({ admin: this.#adminOf(), readers: this.#admins }, after)
+    const forgotten = this.#known.filter((indication) => !orders.includes(indication))
+    if (forgotten.length > 0) this.#violate(`${forgotten.length} orders are forgotten after ${after}, such as ${forgotten[0]}`)
+    this.#known = orders
     this.#say(`at rest after ${after}: ${orders.length} orders`)
   }
 
@@ -220,6 +227,7 @@ export class Suite {
     this.#disk?.unmount()
     this.#disk = undefined
     for (const { node, code, lastWords } of this.#supervisor.ends) if (node !== crowded) this.#violate(`${node} ended by itself with ${code}: ${lastWords}`)
+    for (const name of names) await this.#checkStores(name)
     const effects = readEffects(folder)
     const queues = await Promise.all(endpoints.map((name) => readEndpoint(this.#mesh.home(name), name)))
     const known = new Set(queues.flatMap(({ orders }) => orders.map(({ indication }) => indication)))
@@ -227,6 +235,14 @@ export class Suite {
     const mayFail = (order: string, node: string): boolean => node === crowded && order.startsWith(`${ordersName}disk`)
     for (const violation of findViolations({ effects, endpoints: queues, nodes }, { attemptsMax: limits.executor.attemptsMax, mayFail })) this.#violate(violation)
     return effects.length
+  }
+
+  /** A node says which stores it found damaged: those that were, and no others. */
+  async #checkStores(name: string): Promise<void> {
+    const { setAside } = await (await loadLibrary()).readStatus({ home: this.#mesh.home(name) })
+    const isDamaged = this.#damaged.has(name)
+    if (isDamaged && setAside.length === 0) this.#violate(`${name} did not notice that its store was damaged`)
+    if (setAside.length > (isDamaged ? 1 : 0)) this.#violate(`${name} set stores aside that nobody had damaged: ${setAside.join(', ')}`)
   }
 
   async #order(nodes: readonly string[], during: string, seconds: number): Promise<void> {
