@@ -185,17 +185,26 @@ export class Suite {
     this.#disk = SmallDisk.mount(this.#mesh.home(crowded))
     this.#supervisor.keep(crowded)
     await this.#mesh.contact(crowded, returnDeadlineMs)
-    this.#disk.fill()
-    this.#say(`the disk of ${crowded} is full`)
+    await this.#runFull(async () => undefined)
+    await this.#rest('a full disk')
+    // And once more, now with a start while it is full.
+    await this.#runFull(async () => {
+      if (this.#mesh.isUp(crowded)) await this.#supervisor.kill(crowded, 'both', 0)
+      await eventually(() => this.#mesh.isUp(crowded), (isUp) => isUp, noticeDeadlineMs)
+      await this.#fullIsNoticed()
+    })
+    await this.#rest('a start on a full disk')
+  }
+
+  /** Fills the disk while orders come, and frees it when that was noticed and `meanwhile` is over. */
+  async #runFull(meanwhile: () => Promise<void>): Promise<void> {
     this.#loadOf().start('disk')
+    this.#disk?.fill()
+    this.#say(`the disk of ${crowded} is full`)
     await this.#fullIsNoticed()
-    // It comes back to a disk that is full still.
-    if (this.#mesh.isUp(crowded)) await this.#supervisor.kill(crowded, 'both', 0)
-    await eventually(() => this.#mesh.isUp(crowded), (isUp) => isUp, noticeDeadlineMs)
-    await this.#fullIsNoticed()
-    this.#disk.free()
+    await meanwhile()
+    this.#disk?.free()
     this.#say(`the disk of ${crowded} has room again`)
-    await this.#rest('the full disk')
   }
 
   /** Gives it work until it says that it cannot write it down, or ends. */
