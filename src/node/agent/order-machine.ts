@@ -49,6 +49,8 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
+  /** What the executor lacks of orders that it held before this agent began: no more than it holds. They come by a pull. */
+  readonly #wantedBefore = new Set<IndicationId>()
 
   step(event: OrderEvent, now: Millis): OrderEffect[] {
     switch (event.kind) {
@@ -64,8 +66,10 @@ export class OrderMachine {
         return this.#state(event.indication, event.state, event.statement)
       case 'refused':
         this.#orders.delete(event.indication)
+        this.#wantedBefore.delete(event.indication)
         return []
       case 'executor-ready':
+        this.#wantedBefore.clear()
         return [...this.#orders.values()].filter(({ stage }) => stage === 'offered' || stage === 'running').map(({ bundle }) => ({ kind: 'hand-over', bundle }))
       case 'tick':
         return this.#forget(now)
@@ -93,12 +97,17 @@ export class OrderMachine {
     const { payload, expiresAt } = indication.body
     const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
     this.#orders.set(indication.id, order)
-    if (!verdict.ok) return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
-    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
+    const isWanted = this.#wantedBefore.delete(indication.id)
+    if (!verdict.ok) {
+      const refusal = receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)
+      return isWanted ? [refusal, { kind: 'give-up', indication: indication.id, code: verdict.code, detail: verdict.detail }] : [refusal]
+    }
+    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }, ...(isWanted ? this.#fetch(indication.id, now) : [])]
   }
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
+    if (order === undefined) this.#wantedBefore.add(id)
     if (order === undefined || order.stage === 'fetching' || order.stage === 'ended') return []
     order.stage = 'fetching'
     return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
@@ -114,6 +123,7 @@ export class OrderMachine {
   #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {
     const order = this.#orders.get(id)
     const ended = state !== 'running'
+    this.#wantedBefore.delete(id)
     if (order !== undefined && order.stage !== 'ended') order.stage = ended ? 'ended' : 'running'
     return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
   }
