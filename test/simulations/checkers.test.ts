@@ -9,7 +9,7 @@ import { createWorld } from '../../simulations/world.ts'
 import { Ledger, type GivenOrder } from '../../simulations/ledger.ts'
 import { SeededRandom } from '../../simulations/seeded-random.ts'
 import type { IndicationId, KeyId } from '../../src/base/brand.ts'
-import type { Machine } from '../../simulations/machine.ts'
+import type { Disk } from '../../simulations/disk.ts'
 
 const { chain, startedAt } = createWorld('checkers', { endpoints: 1, agents: 1 })
 const clock = { now: () => startedAt }
@@ -24,8 +24,8 @@ const storeOf = async (entry: string, cell: string, digest: number): Promise<Mem
 
 const check = async (...stores: MemoryStore[]): Promise<string[]> => {
   const ledger = new Ledger(clock)
-  const machines = stores.map((store, index) => ({ key: `k${index}` as KeyId, name: `endpoint-${index}`, store }) as unknown as Machine)
-  const deps = { chain, clock, random: new SeededRandom('c'), checkSignature: createSignatureMemory(), ledger, names: new Map(), machines: () => [], endpoints: () => machines }
+  const endpoints = stores.map((store, index) => ({ key: `k${index}` as KeyId, name: `endpoint-${index}`, agentDisk: { peek: () => store, generation: 0 } as unknown as Disk }))
+  const deps = { chain, clock, random: new SeededRandom('c'), checkSignature: createSignatureMemory(), ledger, names: new Map(), intruders: new Set<KeyId>(), machines: () => [], endpoints: () => endpoints }
   await new Checkers(deps).checkAlways()
   return ledger.violations.map(({ checker }) => checker)
 }
