@@ -36,6 +36,10 @@ export class ProcessNetwork implements Network {
     return this.#inner.disconnect(peer)
   }
 
+  blame(...blamed: Parameters<Network['blame']>): ReturnType<Network['blame']> {
+    return this.#inner.blame(...blamed)
+  }
+
   peers(): readonly ConnectedPeer[] {
     return this.#inner.peers()
   }

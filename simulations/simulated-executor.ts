@@ -133,7 +133,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       cache: new MemoryCache(),
       verifier: new Verifier(chain, body, new Set(formats.keys())),
       runner: deps.wrapRunner(jobs.runnerFor(life)),
-      baseEnvironment: { path: '/bin', home: '/', lang: 'C' },
+      baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async (orders) => jobs.kill(orders),
       saveCharters: () => undefined,
       fatal: deps.fatal

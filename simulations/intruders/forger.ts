@@ -68,7 +68,7 @@ export class Forger extends Intruder {
     const { world, member, fabric, random } = this.deps
     const at = fabric.time.now()
     const body = {
-      mesh: world.chain.mesh, executor, indication, state: random.chance(0.5) ? ('succeeded' as const) : ('running' as const),
+      mesh: world.chain.mesh, executor, previous: null, indication, state: random.chance(0.5) ? ('succeeded' as const) : ('running' as const),
       at, startedAt: at, exitCode: 0, signal: null, code: null, detail: null, stdout: null, stderr: null
     }
     return sealRecord(statementKind, body, [as(member.peer, executor)]).bytes

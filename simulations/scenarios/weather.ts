@@ -1,16 +1,35 @@
 /** Scenarios in which only the network is at fault. */
-import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, peace, second, stormMs } from './drawing.ts'
+import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, minute, peace, second, stormMs } from './drawing.ts'
 import { planOrders } from './orders.ts'
+import type { OrderDraft } from '../simulated-admin.ts'
 import type { Scenario, Story, Trouble } from '../story.ts'
 import type { KeyId } from '../../src/base/brand.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 import type { World } from '../world.ts'
+
+/** One order to all, when everybody is there: what is measured against the size of the fleet. */
+export const oneOrder: Scenario = {
+  name: 'one-order',
+  drawEndpoints: () => 3,
+  tell: (world) => {
+    const draft: OrderDraft = {
+      name: 'one', argv: ['true'], target: { kind: 'select', selector: '', enrolledUntil: world.startedAt }, targets: everybody(world),
+      expiresInMs: 30 * minute, timeoutMs: 20 * minute, idempotent: false, result: 'succeeded'
+    }
+    return { ...peace, orders: [{ atMs: oneOrderAtMs, draft, cancelAfterMs: null }], healAtMs: oneOrderAtMs }
+  }
+}
+
+const oneOrderAtMs = 15 * second
+/** Above it a calm mesh is given one order alone: eight would say no more about it, and take eight times as long. */
+const calmNodesMax = 1000
 
 /** Nothing goes wrong: three endpoints, as those who compare sizes of fleets expect. */
 export const calm: Scenario = {
   name: 'calm',
   drawEndpoints: () => 3,
   tell: (world, random) => {
+    if (world.agents.length > calmNodesMax) return oneOrder.tell(world, random)
     const orders = planOrders(world, random)
     const lastMs = Math.max(...orders.map(({ atMs, cancelAfterMs }) => atMs + (cancelAfterMs ?? 0)))
     return { ...peace, orders, healAtMs: lastMs + 5 * second }

@@ -19,7 +19,7 @@ import type { InstructionCache } from './file-cache.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Executables, Format, Launch } from './format.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
-import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
 import type { Journal, Statement } from './journal.ts'
 import type { RunReport } from './outcome.ts'
@@ -224,14 +224,20 @@ export class ExecutorDriver {
     }
   }
 
+  /** Effects are performed one after another, so each statement names the one before. */
+  #seal(draft: StatementDraft): Statement {
+    const { signer, mesh, journal } = this.#deps
+    return sealStatement(signer, mesh, journal.last, draft)
+  }
+
   async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
-    const running = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
+    const running = this.#seal(effect.statement)
     await this.#deps.journal.recordStarted(effect.order, effect.attempt, effect.statement.at, running)
     this.#outbox?.pushStatement(running)
   }
 
   async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
-    const outcome = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
+    const outcome = this.#seal(effect.statement)
     await this.#deps.journal.recordOutcome(effect.order, outcome)
     this.#outbox?.pushStatement(outcome)
     this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })

@@ -6,8 +6,10 @@
  *   finished/<id>            its outcome, for whoever asks again
  *   expiry/<millis>/<id>     when the id may be forgotten
  *   statement/<sequence>     not kept yet, oldest first
+ *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
+import { toText, utf8 } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
@@ -31,6 +33,7 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
+const lastKey = 'last'
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
@@ -40,6 +43,7 @@ export class Journal {
   readonly #store: KeyValueStore
   readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
   #sequence = 0
+  #last: RecordId | null = null
 
   private constructor(store: KeyValueStore) {
     this.#store = store
@@ -48,6 +52,8 @@ export class Journal {
   /** Errors: `journal-unreadable`. */
   static async open(store: KeyValueStore): Promise<Journal> {
     const journal = new Journal(store)
+    const last = await store.get(lastKey)
+    if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
       const statement = decodeRecord(statementKind, bytes)
       if (!statement.ok) throw unreadable(key, statement.detail)
@@ -87,6 +93,11 @@ export class Journal {
     await this.#writeWith(outcome, [remove(activeKey(order.id)), put(finishedKey(order.id), outcome.bytes), put(expiry, new Uint8Array())])
   }
 
+  /** The newest statement of all; null before the first. */
+  get last(): RecordId | null {
+    return this.#last
+  }
+
   /** Statements that the agent has not kept, oldest first. */
   unkept(): Statement[] {
     return [...this.#unkept.values()].map(({ statement }) => statement)
@@ -113,7 +124,8 @@ export class Journal {
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
     this.#sequence += 1
     const sequence = this.#sequence
-    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes)], { durable: true })
+    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes), put(lastKey, utf8(statement.id))], { durable: true })
+    this.#last = statement.id
     this.#unkept.set(statement.id, { sequence, statement })
   }
 }

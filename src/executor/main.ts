@@ -12,6 +12,7 @@ import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import type { KeyId } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { Role } from '../record/invite.ts'
@@ -39,7 +40,8 @@ const openStore = async (home: Home): Promise<LevelStore> => {
   }
 }
 
-const baseEnvironment = (): BaseEnvironment => ({
+const baseEnvironment = (executor: KeyId): BaseEnvironment => ({
+  executor,
   path: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   home: process.env['HOME'] ?? '/',
   lang: process.env['LANG'] ?? 'C.UTF-8'
@@ -69,8 +71,8 @@ const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log,
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
-      killOrphans,
-      baseEnvironment: baseEnvironment(),
+      killOrphans: (orders) => killOrphans(signer.key, orders),
+      baseEnvironment: baseEnvironment(signer.key),
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
       timers: systemTimers

@@ -10,7 +10,7 @@ import { toText, utf8 } from '../base/bytes.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { collectKeys, keys, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
 import type { KeyId, RecordId } from '../base/brand.ts'
-import type { LogName } from './log.ts'
+import { logIdOf, type LogName } from './log.ts'
 import type { LogPlan, LogState } from './log-plan.ts'
 
 export interface EntryBounds {
@@ -24,8 +24,6 @@ export interface EntryPage {
   readonly next: number
   readonly more: boolean
 }
-
-export const logIdOf = ({ author, incarnation }: LogName): string => `${author}/${incarnation}`
 
 export class LogTable {
   readonly #store: KeyValueStore

@@ -13,6 +13,7 @@ import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
 import { OrderTable, type Control } from './order-table.ts'
 import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
+import { RecentEntries } from './recent-entries.ts'
 import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
@@ -48,6 +49,7 @@ interface Tables {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
 }
 
@@ -69,7 +71,7 @@ export class Queue {
     const logs = await LogTable.open(store, deps.random)
     const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
-    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), checkSignature })
+    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), recent: new RecentEntries(), checkSignature })
   }
 
   /**

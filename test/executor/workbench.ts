@@ -86,7 +86,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       formats: new Map(formats.map((format) => [format.name, format])),
       executables: fileExecutables,
       killOrphans: () => Promise.resolve(0),
-      baseEnvironment: { path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
+      baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       saveCharters: (chain) => void saved.push(chain),
       clock: settings.clock ?? runningClock(),
       log: silentLog,

@@ -8,6 +8,7 @@ import { encodeCbor } from '../../base/codec.ts'
 import { limits } from '../../base/limits.ts'
 import { answerSync, SyncClient } from '../../queue/sync.ts'
 import { syncAnswerSchema, syncProtocol, syncRequestSchema } from '../../queue/sync-message.ts'
+import { blameForEntries } from './misconduct.ts'
 import { PullLoop } from '../pull-loop.ts'
 import type { Charters } from '../charters.ts'
 import type { KeyId } from '../../base/brand.ts'
@@ -79,8 +80,10 @@ export class EndpointSync {
     const { network, log, announce } = this.#deps
     const message = await network.request(endpoint, syncProtocol, encodeCbor(await this.#client.request(endpoint)))
     const answer = decodeShape(syncAnswerSchema, message, limits.network.messageBytesMax)
+    if (!answer.ok) network.blame(endpoint, 'bad-answer', answer.detail)
     if (!answer.ok) throw new WritError('bad-answer', `an endpoint gave an answer that cannot be read: ${answer.detail}`)
     const { report, again } = await this.#client.take(endpoint, answer.value)
+    blameForEntries(network, endpoint, report)
     if (report.accepted.length > 0) log.debug('entries came by sync', { endpoint, accepted: report.accepted.length })
     if (report.indications.length > 0 || report.controls.length > 0) announce(report)
     return again

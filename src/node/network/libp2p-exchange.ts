@@ -8,6 +8,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import type { KeyId } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { Admission, Answer, Handler } from './network.ts'
+import type { Rejected } from '../../base/result.ts'
 
 const { messageBytesMax, requestTimeoutMs } = limits.network
 
@@ -27,7 +28,7 @@ export const ask = async (connection: Connection, protocol: string, message: Uin
 
 const openStream = async (connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> => {
   try {
-    return await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: limits.network.streamsPerProtocolMax })
+    return await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: limits.network.streamsPerConnectionMax })
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof Error && error.name === 'UnsupportedProtocolError') throw new WritError('protocol-unsupported', `the peer does not speak ${protocol}; its release may be older`, { details: { protocol }, cause: error })
@@ -51,23 +52,36 @@ export interface Service {
   readonly handler: Handler
 }
 
-/** Answers one question. Never throws: what goes wrong is told to the asker, or logged when that is gone. */
-export const serve = async (service: Service, frames: FrameStream, admission: Admission, log: Log): Promise<void> => {
-  const { protocol } = service
+export interface Serving {
+  readonly service: Service
+  readonly frames: FrameStream
+  readonly admission: Admission
+  readonly log: Log
+  /** Resolves when a question of so many bytes may be answered; whoever asks much waits. */
+  readonly turn: (sizeBytes: number, signal: AbortSignal) => Promise<void>
+}
+
+/** Answers one question, and answers with what it was refused, if it was. Never throws: what goes wrong is told to the asker, or logged when that is gone. */
+export const serve = async (serving: Serving): Promise<Pick<Rejected, 'code' | 'detail'> | undefined> => {
+  const { service: { protocol }, frames, admission, log } = serving
   try {
-    await answer(service, frames, admission)
+    await answer(serving)
     await frames.close()
+    await frames.left()
+    return undefined
   } catch (error) {
     const refusal = frames.gone.aborted ? undefined : refusalOf(error)
     if (refusal?.code === 'internal-error') log.error('a question could not be answered', { peer: admission.peer, protocol, error })
     if (refusal === undefined) log.debug('an answer did not reach its asker', { peer: admission.peer, protocol, reason: describeError(error) })
-    else await frames.finish(encodeRefusal(refusal))
+    else await frames.dismiss(encodeRefusal(refusal))
+    return refusal
   }
 }
 
-const answer = async (service: Service, frames: FrameStream, admission: Admission): Promise<void> => {
+const answer = async ({ service, frames, admission, turn }: Serving): Promise<void> => {
   if (!service.who(admission)) throw new WritError('not-permitted', `${service.protocol} is not for this ${admission.role ?? admission.kind}`)
   const question = await readQuestion(frames)
+  await turn(question.length, frames.gone)
   const answers = service.handler(admission, question, frames.gone)
   if (Symbol.asyncIterator in answers) {
     for await (const item of answers) await frames.send([encodeAnswer(bytesOf(item))], frames.gone)
