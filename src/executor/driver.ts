@@ -210,6 +210,7 @@ export class ExecutorDriver {
       case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.indication, history: await journal.recall(effect.indication) })
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
       case 'record-accepted': return journal.recordAccepted(effect.order)
+      case 'announce-held': return this.#outbox?.push({ kind: 'held', indication: effect.order.bundle.indication, running: effect.running })
       case 'want-payload': return this.#wantPayload(effect.order)
       case 'prepare': return void this.#prepare(effect.order)
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
