@@ -74,7 +74,7 @@ export class GossipFlood {
       if (peer === except) continue
       const other = otherEnd(link, this.#host)
       told += 1
-      this.#fabric.spread(link, this.#host, 'gossip', message.bytes, () => void other.gossip.#hear(message, this.#host.self))
+      this.#fabric.spread(link, this.#host, { kind: 'gossip', bytes: message.bytes }, () => void other.gossip.#hear(message, this.#host.self))
     }
     return told
   }

@@ -5,7 +5,7 @@ import { clockChaos, equivocator, flood, hostileAgent, mixed } from './scenarios
 import type { Scenario } from './story.ts'
 
 export type { Scenario, Story } from './story.ts'
-export { oneOrder } from './scenarios/weather.ts'
+export { oneOrder, oneOrderAtMs } from './scenarios/weather.ts'
 
 export const scenarios: readonly Scenario[] = [
   calm, lossy, partitionAndHeal, endpointChurn, agentChurn, crashStorm, restoredBackups, clockChaos, flood, gossipOff, equivocator, hostileAgent, mixed

@@ -135,6 +135,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       runner: deps.wrapRunner(jobs.runnerFor(life)),
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async (orders) => jobs.kill(orders),
+      noteAhead: () => undefined,
       saveCharters: () => undefined,
       fatal: deps.fatal
     },

@@ -4,7 +4,7 @@
  */
 import { Checkers, type Unmet } from './checkers.ts'
 import { Equivocator } from './intruders/equivocator.ts'
-import { Fabric } from './fabric.ts'
+import { Fabric, type MessageCounts } from './fabric.ts'
 import { Flooder } from './intruders/flooder.ts'
 import { Forger } from './intruders/forger.ts'
 import { Jobs } from './jobs.ts'
@@ -13,6 +13,7 @@ import { Disk } from './disk.ts'
 import { Machine, type Sabotage } from './machine.ts'
 import { createWorld, namesByKey, type AdminIdentity, type Member, type World } from './world.ts'
 import { createTraceLog } from './trace-log.ts'
+import { QueueWatch } from './queue-watch.ts'
 import { Ledger, type Violation } from './ledger.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedAdmin } from './simulated-admin.ts'
@@ -28,6 +29,7 @@ import type { Scenario, Story } from './story.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
 const checkEveryMs: Millis = 5_000
+const lookEveryMs: Millis = 100
 const livenessMsMax: Millis = 15 * 60_000
 /** After everything has come true: it must stay so. */
 const afterglowMs: Millis = 5_000
@@ -52,6 +54,9 @@ export interface RunReport {
   readonly events: number
   /** From the healing until everything had come true; null when it did not. */
   readonly convergedAfterMs: Millis | null
+  /** When the queues of an endpoint changed last, since the start. */
+  readonly lastChangeMs: Millis
+  readonly messages: MessageCounts
   readonly traceHash: string
   readonly violations: readonly Violation[]
 }
@@ -82,6 +87,7 @@ class Simulation {
   readonly #fabric: Fabric<SimulatedNetwork>
   readonly #checkers: Checkers
   readonly #troubles: Troubles
+  readonly #watch: QueueWatch
   readonly #addresses: readonly EndpointAddress[]
   readonly #machines = new Map<KeyId, Machine>()
   readonly #intruders: Intruder[] = []
@@ -100,11 +106,13 @@ class Simulation {
     this.#ledger = new Ledger(this.#time)
     this.#fabric = new Fabric({ time: this.#time, random: random.stream('fabric'), trace: this.#trace, weather: story.weather, onFault: (what) => this.#ledger.violate('no-fault', what) })
     this.#addresses = world.endpoints.map(({ name, peer }, index) => ({ key: peer.key, name, addresses: [addressOf(index)] }))
+    const endpoints = (): Machine[] => world.endpoints.flatMap(({ peer }) => this.#machines.get(peer.key) ?? [])
+    this.#watch = new QueueWatch(this.#time, endpoints)
     this.#checkers = new Checkers({
       chain: world.chain, clock: this.#time, random: random.stream('reader'), checkSignature: options.checkSignature, ledger: this.#ledger,
       names: namesByKey(world),
       machines: () => [...this.#machines.values()],
-      endpoints: () => world.endpoints.flatMap(({ peer }) => this.#machines.get(peer.key) ?? []),
+      endpoints,
       intruders: new Set(story.intruders.map(({ host }) => host))
     })
     this.#admin = this.#openAdmin(world.admin, '/ip4/10.1.0.1/tcp/4400')
@@ -139,8 +147,9 @@ class Simulation {
     return convergedAfterMs
   }
 
-  report(): Pick<RunReport, 'events' | 'traceHash' | 'violations'> {
-    return { events: this.#time.events, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
+  report(): Pick<RunReport, 'events' | 'lastChangeMs' | 'messages' | 'traceHash' | 'violations'> {
+    const lastChangeMs = this.#watch.changedAt - this.#world.startedAt
+    return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
   }
 
   async #findUnmet(): Promise<Unmet[]> {
@@ -152,7 +161,11 @@ class Simulation {
   }
 
   async #advance(): Promise<void> {
-    await this.#time.runUntil(this.#time.now() + checkEveryMs)
+    const until = this.#time.now() + checkEveryMs
+    while (this.#time.now() < until) {
+      await this.#time.runUntil(this.#time.now() + lookEveryMs)
+      await this.#watch.look()
+    }
     await this.#checkers.checkAlways()
   }
 

@@ -20,7 +20,7 @@ export const oneOrder: Scenario = {
   }
 }
 
-const oneOrderAtMs = 15 * second
+export const oneOrderAtMs = 15 * second
 /** Above it a calm mesh is given one order alone: eight would say no more about it, and take eight times as long. */
 const calmNodesMax = 1000
 

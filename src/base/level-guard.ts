@@ -9,11 +9,10 @@ import { readMark, StoreMark, type MarkState } from './file-store-mark.ts'
 import { damaged, LevelStore } from './level-store.ts'
 import { findDamage, fingerprint, isLocked, tableBytes } from './level-files.ts'
 import { limits } from './limits.ts'
+import { markPath, setAsidePath } from './set-aside.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 import type { Millis } from './brand.ts'
-
-export const markPath = (directory: string): string => `${directory}.mark`
 
 /** Opens a store after a look at its files. Errors: those of `LevelStore.open`. */
 export const openGuarded = async (directory: string): Promise<LevelStore> => {
@@ -92,14 +91,10 @@ export const openOrReplace = async (directory: string, { clock, log, begin }: Gu
 
 /** To a name that says when. Of a store that is gone the mark is copied; the mark itself stays until the new store is begun. */
 const moveAway = (directory: string, at: Millis): string => {
-  const stamp = new Date(at).toISOString().replaceAll(/[-:]|\.[0-9]+/g, '')
   const isThere = existsSync(directory)
-  const name = `${directory}.${isThere ? 'damaged' : 'missing'}-${stamp}`
+  const name = setAsidePath(directory, isThere ? 'damaged' : 'missing', at)
   const free = [name, ...Array.from({ length: 100 }, (_, index) => `${name}-${index + 2}`)].find((candidate) => !existsSync(candidate)) ?? name
   if (isThere) renameSync(directory, free)
   else copyFileSync(markPath(directory), free)
   return free
 }
-
-/** Whether a name in a home is that of something that was set aside. */
-export const isSetAside = (name: string): boolean => /\.(damaged|missing)-[0-9]{8}T[0-9]{6}Z/.test(name)

@@ -159,7 +159,7 @@ export const limits = {
     questions: { perSecond: 128, burst: 512 },
     questionsPerProtocol: { perSecond: 64, burst: 256 },
     /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
-    streams: { perSecond: 1000, burst: 4000 },
+    streams: { perSecond: 1000, burst: 2000 },
     /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
     heldBytesMax: 32 * MiB,
     heldBytesInAllMax: 512 * MiB,
@@ -245,9 +245,33 @@ export const limits = {
     /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
     presencesMax: 1024,
     presencesBytesMax: 512 * KiB,
-    /** Rounds without news in which two digests may differ before the cursor is given up; doubled each time. */
+    /** Rounds without news in which two digests may differ before heads are compared; doubled each time that brings nothing. */
     idleRoundsMin: 3,
-    idleRoundsMax: 1024
+    /** The same where there is news in every round: on a busy mesh digests differ by what is under way. */
+    busyRoundsMin: 24,
+    idleRoundsMax: 1024,
+    /** Ranges of arrivals that came from one endpoint: 80 bytes each, 5 MiB for 64 endpoints; what is forgotten is sent back to it. */
+    arrivalRangesMax: 1024,
+    /** The first cut of the heads is paid once: 1 KiB. The next two then cut in 9 at 10,000 logs, which is paid for each log that differs. */
+    firstPartsMax: 64,
+    partsMax: 32,
+    /** Logs for each part of the last cut, and how many are told instead of cut once more: 0.15 KiB each. */
+    leafLogs: 2,
+    listedLogsMax: 4,
+    /** Of 12 bytes, with a bound of some 5: a question that asks for every second log of 16,000 takes 140 KiB. */
+    askedPrintsMax: 8192,
+    answerPrintsMax: 16_384,
+    /** 10,000 authors fit in one answer: 2.4 MiB. */
+    headsMax: 16_384,
+    /** 0.1 KiB each. */
+    wantedMax: 16_384,
+    /** Ranges that wait to be compared, 0.1 KiB each; a million logs make some 40,000. */
+    partsHeldMax: 131_072,
+    /** Answers in a row that bring nothing new before a peer is left alone; comparing many logs takes one more for each 512 of them. */
+    barrenAnswersMax: 16,
+    logsPerBarrenAnswer: 512,
+    /** Heads are compared with one endpoint at a time, so that nothing is fetched twice; one that takes longer gives way to the next. */
+    turnMsMax: 5 * minute
   },
   queue: {
     /** Entries that wait for an earlier one of their log. */
@@ -297,6 +321,9 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** Between two tries at a journal that cannot be written. */
+    journalRetryMsMin: 250,
+    journalRetryMsMax: 10 * second,
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },

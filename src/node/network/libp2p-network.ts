@@ -221,7 +221,7 @@ export class Libp2pNetwork implements Network {
     const answer = (stream: Stream, connection: Connection): void => {
       const admission = this.#hello.admissionOf(connection)
       if (admission === undefined || !this.#warden.beginQuestion(admission)) stream.abort(new Error(admission === undefined ? 'the peer was not admitted' : 'too many questions'))
-      else void this.#serve(service, new FrameStream(stream, messageBytesMax, this.#warden.meter(admission)), admission)
+      else void this.#serve(service, new FrameStream(stream, messageBytesMax, { meter: this.#warden.meter(admission) }), admission)
     }
     return host.registrar.handle(service.protocol, answer, { maxInboundStreams: streamsPerConnectionMax, maxOutboundStreams: streamsPerConnectionMax, runOnLimitedConnection: true })
   }
@@ -229,7 +229,7 @@ export class Libp2pNetwork implements Network {
   async #serve(service: Service, frames: FrameStream, admission: Admission): Promise<void> {
     this.#serving.add(frames)
     const turn = (sizeBytes: number, signal: AbortSignal): Promise<void> => this.#warden.turn(admission, service.protocol, sizeBytes, signal)
-    const refusal = await serve({ service, frames, admission, log: this.#log, turn })
+    const refusal = await serve({ service, frames, admission, log: this.#log, turn, patienceMs: requestTimeoutMs })
     this.#serving.delete(frames)
     this.#warden.endQuestion(admission)
     if (refusal !== undefined) this.#warden.blame(admission, refusal)
