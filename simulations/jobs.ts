@@ -52,7 +52,7 @@ export class Jobs {
 
   /** The machine ends. */
   killAll(): void {
-    for (const job of [...this.#running]) job.end({ exitCode: null, signal: 'SIGKILL' })
+    for (const job of this.#running) job.end({ exitCode: null, signal: 'SIGKILL' })
   }
 
   get count(): number {

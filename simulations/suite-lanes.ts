@@ -25,7 +25,7 @@ export const openLanes = (count: number): Lanes => {
         worker.off('error', reject)
         resolve(run)
       })
-      worker.postMessage(job)
+      worker.postMessage(job, [])
     })
   return {
     async perform({ scenario, seed, nodes }, isRepeated) {

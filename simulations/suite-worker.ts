@@ -11,7 +11,7 @@ parentPort?.on('message', ({ scenario: name, seed, nodes, isRepeated }: LaneJob)
   const scenario = scenarios.find((candidate) => candidate.name === name)
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
   void performRun(deps, { scenario, seed, nodes }, isRepeated).then(
-    (run) => parentPort?.postMessage(run),
+    (run) => parentPort?.postMessage(run, []),
     (error: unknown) => {
       // Out of the promise, so that the thread ends with it.
       setImmediate(() => {
