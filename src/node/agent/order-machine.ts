@@ -16,6 +16,8 @@ import type { IndicationId, Millis } from '../../base/brand.ts'
 export type OrderEvent =
   /** An order came, by gossip or pull; `verdict` is its first verification. */
   | { readonly kind: 'offered'; readonly indication: Indication; readonly bundle: Bundle; readonly verdict: Result<null> }
+  /** The executor has it, and no outcome yet: after a start of this process it may be news here. */
+  | { readonly kind: 'held'; readonly indication: Indication; readonly bundle: Bundle; readonly running: boolean }
   /** The executor lacks the payload. */
   | { readonly kind: 'wanted'; readonly indication: IndicationId }
   | { readonly kind: 'fetched'; readonly indication: IndicationId; readonly outcome: Result<null> }
@@ -56,6 +58,8 @@ export class OrderMachine {
     switch (event.kind) {
       case 'offered':
         return this.#offer(event.indication, event.bundle, event.verdict, now)
+      case 'held':
+        return this.#hold(event.indication, event.bundle, event.running)
       case 'wanted':
         return this.#fetch(event.indication, now)
       case 'fetched':
@@ -103,6 +107,14 @@ export class OrderMachine {
       return isWanted ? [refusal, { kind: 'give-up', indication: indication.id, code: verdict.code, detail: verdict.detail }] : [refusal]
     }
     return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }, ...(isWanted ? this.#fetch(indication.id, now) : [])]
+  }
+
+  /** What came of it so far was reported by the process before this one. */
+  #hold({ id, body: { payload, expiresAt } }: Indication, bundle: Bundle, running: boolean): OrderEffect[] {
+    const known = this.#orders.get(id)
+    if (known === undefined) this.#orders.set(id, { bundle, payload, expiresAt, stage: running ? 'running' : 'offered' })
+    else if (running && known.stage !== 'ended') known.stage = 'running'
+    return []
   }
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {
