@@ -50,11 +50,13 @@ export class LevelStore implements KeyValueStore {
 
   async write(changes: readonly Change[], options: { durable: boolean }): Promise<void> {
     if (changes.length === 0) return
-    const operations = changes.map((change) =>
-      change.kind === 'put' ? { type: 'put' as const, key: change.key, value: change.value } : { type: 'del' as const, key: change.key }
-    )
     try {
-      await this.#db.batch(operations, { sync: options.durable })
+      const batch = this.#db.batch()
+      for (const change of changes) {
+        if (change.kind === 'put') batch.put(change.key, change.value)
+        else batch.del(change.key)
+      }
+      await batch.write({ sync: options.durable })
     } catch (error) {
       throw new WritError('store-write-failed', `a write to the store failed: ${describeError(error)}`, { cause: error })
     }
