@@ -57,17 +57,17 @@ export class LogTable {
   }
 
   async states(names: readonly LogName[]): Promise<(LogState | undefined)[]> {
-    const missing = names.filter((name) => this.#states.get(logIdOf(name)) === undefined)
-    const rows = await this.#store.getMany(missing.map(keys.log))
-    const read = new Map<string, LogState>()
-    for (const [index, name] of missing.entries()) {
-      const row = rows[index]
+    const states = names.map((name) => this.#states.get(logIdOf(name)))
+    const missing = [...names.entries()].filter(([index]) => states[index] === undefined)
+    const rows = await this.#store.getMany(missing.map(([, name]) => keys.log(name)))
+    for (const [position, [index, { author, incarnation }]] of missing.entries()) {
+      const row = rows[position]
       if (row === undefined) continue
-      const state = { ...name, ...readRow<LogRow>(row) }
-      read.set(logIdOf(name), state)
-      this.#states.set(logIdOf(name), state)
+      const state = { author, incarnation, ...readRow<LogRow>(row) }
+      states[index] = state
+      this.#states.set(logIdOf(state), state)
     }
-    return names.map((name) => read.get(logIdOf(name)) ?? this.#states.get(logIdOf(name)))
+    return states
   }
 
   async statesOf(author: KeyId): Promise<LogState[]> {
@@ -153,7 +153,14 @@ export const takeBounded = async (store: KeyValueStore, range: Range, sizeBytesM
 }
 
 /** Adding a head's term twice takes it out again, so that the digest follows a head without reading the others. */
-const addTerm = (digest: Uint8Array, { author, incarnation, head, frozenAt }: LogState): void => {
-  const term = sha256(encodeCbor([author, incarnation, head.sequence, head.id satisfies RecordId | null, frozenAt !== null]))
-  for (const [index, byte] of term.entries()) digest[index] = (digest[index] ?? 0) ^ byte
+const addTerm = (digest: Uint8Array, state: LogState): void => {
+  const term = terms.get(state) ?? computeTerm(state)
+  terms.set(state, term)
+  for (let index = 0; index < digest.length; index += 1) digest[index] = (digest[index] ?? 0) ^ (term[index] ?? 0)
 }
+
+/** A state that is added will be taken out again by the next one. */
+const terms = new WeakMap<LogState, Uint8Array>()
+
+const computeTerm = ({ author, incarnation, head, frozenAt }: LogState): Uint8Array =>
+  sha256(encodeCbor([author, incarnation, head.sequence, head.id satisfies RecordId | null, frozenAt !== null]))

@@ -91,8 +91,10 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
 }
 
 const withoutRepeated = async (logs: LogTable, entries: readonly Sealed<EntryBody>[], repeated: LogName[]): Promise<Sealed<EntryBody>[]> => {
-  const states = await logs.states(entries.map(({ body }) => body))
-  const suspects = entries.filter(({ body }, index) => body.sequence <= (states[index]?.head.sequence ?? 0))
+  const names = new Map(entries.map(({ body }) => [logIdOf(body), body]))
+  const states = await logs.states([...names.values()])
+  const heads = new Map([...names.keys()].map((id, index) => [id, states[index]?.head.sequence ?? 0]))
+  const suspects = entries.filter(({ body }) => body.sequence <= (heads.get(logIdOf(body)) ?? 0))
   if (suspects.length === 0) return [...entries]
   const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
   const known = new Set<Sealed<EntryBody>>()
