@@ -94,7 +94,7 @@ export const decodeRecord = <Body>(kind: RecordKind<Body>, bytes: Uint8Array): R
   if (!fields.ok) return fields
   const body = checkShape(kind.schema, fields.value)
   // A copy: what came may be part of something larger, or be written over.
-  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, bytes.slice())) : body
+  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, new Uint8Array(bytes))) : body
 }
 
 /** Checks every signature, on the thread pool unless `check` does otherwise; `signers` says whose must be among them. */

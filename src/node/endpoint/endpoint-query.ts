@@ -30,10 +30,10 @@ async function* answerPages(deps: QueryDeps, request: QueryRequest, signal: Abor
   const { queue } = deps
   switch (request.kind) {
     case 'nodes':
-      for (const nodes of inPages(await queue.nodes())) yield { kind: 'nodes', nodes: nodes.map((node) => ({ ...node, addresses: [...node.addresses] })) }
+      for (const nodes of inPages(queue.nodes())) yield { kind: 'nodes', nodes: nodes.map((node) => ({ ...node, addresses: [...node.addresses] })) }
       return
     case 'endpoints':
-      yield { kind: 'endpoints', endpoints: endpointAddresses(await queue.nodes()), charters: chartersAfter(deps.charters.chain, 0) }
+      yield { kind: 'endpoints', endpoints: endpointAddresses(queue.profiles()), charters: chartersAfter(deps.charters.chain, 0) }
       return
     case 'orders':
       for (const orders of inPages(await queue.orders({ sinceMs: request.since, limit: limits.query.rowsMax }))) yield { kind: 'orders', orders }

@@ -6,7 +6,7 @@ import { compareText, toBase32, utf8 } from '../../base/bytes.ts'
 import { sha256 } from '../../base/codec.ts'
 import { limits } from '../../base/limits.ts'
 import type { KeyId, Millis } from '../../base/brand.ts'
-import type { NodeRow } from '../../queue/views.ts'
+import type { NodeProfile } from '../../queue/views.ts'
 
 export interface Neighbour {
   readonly key: KeyId
@@ -22,7 +22,7 @@ export class NeighbourRing {
   readonly #places: readonly Place[]
 
   /** Of agents that listen and were heard of within a few pull intervals. */
-  constructor(nodes: readonly NodeRow[], now: Millis) {
+  constructor(nodes: readonly NodeProfile[], now: Millis) {
     this.#places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
       .map(({ key, addresses }) => ({ position: positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
