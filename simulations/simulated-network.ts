@@ -7,6 +7,7 @@ import { isWritError, WritError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
 import { accept, reject, type Result } from '../src/base/result.ts'
 import { checkCredentialCurrent } from '../src/trust/admission.ts'
+import { accountOf, Conduct } from '../src/node/network/conduct.ts'
 import { composeHello, judgeHello, planCharters, type Door, type Identity } from '../src/node/network/hello.ts'
 import { otherEnd, type Fabric, type Link } from './fabric.ts'
 import { GossipFlood, type GossipHost } from './gossip-flood.ts'
@@ -48,6 +49,7 @@ export class SimulatedNetwork implements Network, GossipHost {
   readonly #options: HostOptions
   readonly #gossip: GossipFlood
   readonly #connections = new Map<KeyId, Connection>()
+  readonly #conduct = new Conduct()
   readonly #services = new Map<string, Service>()
   readonly #listeners = new Set<(event: PeerEvent) => void>()
   readonly #pending = new Set<Pending>()
@@ -181,6 +183,14 @@ export class SimulatedNetwork implements Network, GossipHost {
     this.#gossip.subscribe(topic, { judge, deliver })
   }
 
+  blame(peer: KeyId, code: string, detail = ''): void {
+    const connection = this.#connections.get(peer)
+    const cutOff = connection === undefined ? null : this.#conduct.blame(accountOf(connection.admission), { code, detail }, this.#fabric.time.now())
+    if (cutOff === null || connection === undefined) return
+    this.#fabric.note(`cut off ${this.name} > ${cutOff.account.name}`)
+    this.#breakOff(connection.link, this.#fabric.drawDelayMs())
+  }
+
   async publish(topic: string, message: Uint8Array): Promise<number> {
     return this.#gossip.publish(topic, message)
   }
@@ -191,6 +201,8 @@ export class SimulatedNetwork implements Network, GossipHost {
     const own = composeHello(mesh, chain(), this.#options.identity)
     learnCharters(planCharters(visitor.#options.chain(), mesh, own))
     const now = this.#fabric.time.now()
+    const conduct = this.#conduct.admit(visitor.self, now)
+    if (!conduct.ok) return conduct
     const context = `${door === 'guest'} ${chain().versions.at(-1)?.id ?? ''}`
     const before = visitor.#admissions.get(context)
     if (before?.membership && checkCredentialCurrent(before.membership.credential.body, now).ok) return accept(before)

@@ -10,10 +10,10 @@ import { entryKind, type EntryBody } from '../record/entry.ts'
 import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { gatherCredentials, gatherFacts, type LogWork } from './gathering.ts'
-import { decodeEntry, openEntry, type OpenedEntry, type Rejection } from './intake.ts'
-import { emptyHead, type Link, type LogName } from './log.ts'
+import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
+import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
 import { planLog, planReads } from './log-plan.ts'
-import { logIdOf, type LogTable } from './log-table.ts'
+import type { LogTable } from './log-table.ts'
 import { sortEntries, type PendingEntries } from './pending-entries.ts'
 import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
@@ -63,12 +63,19 @@ export interface Prepared {
   readonly rejections: readonly Rejection[]
 }
 
-/** Decodes and verifies; what is held already costs no verification. */
+/** Decodes and verifies; what is held already, or what an entry that waits links to, costs no verification. */
 export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries: readonly Uint8Array[]): Promise<Prepared> => {
   const rejections: Rejection[] = []
   const repeated: LogName[] = []
-  const opening: Promise<Result<OpenedEntry>>[] = []
-  const unread: Sealed<EntryBody>[] = []
+  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isLinked(entry) }
+  const opened: OpenedEntry[] = []
+  const finish = (chunk: readonly Sealed<EntryBody>[], results: readonly Result<OpenedEntry>[]): void => {
+    for (const [index, result] of results.entries()) {
+      if (result.ok) opened.push(result.value)
+      else rejections.push({ code: result.code, detail: result.detail, author: chunk[index]?.body.author ?? null, entry: chunk[index]?.id ?? null })
+    }
+  }
+  let verifying = Promise.resolve()
   for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
     const unseen: Uint8Array[] = []
     const recalled: Located[] = []
@@ -86,17 +93,10 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
     }
     const fresh = await withoutRepeated(deps.logs, decoded, repeated)
     // The chunk before must be through before the next is decoded, or a large batch would hold up everything else.
-    await Promise.all(opening.slice(-limits.queue.verifyChunk))
-    for (const sealed of fresh) {
-      unread.push(sealed)
-      opening.push(openEntry({ chain, checkSignature: deps.checkSignature }, sealed))
-    }
+    await verifying
+    verifying = openEntries(context, fresh).then((results) => finish(fresh, results))
   }
-  const opened: OpenedEntry[] = []
-  for (const [index, result] of (await Promise.all(opening)).entries()) {
-    if (result.ok) opened.push(result.value)
-    else rejections.push({ code: result.code, detail: result.detail, author: unread[index]?.body.author ?? null, entry: unread[index]?.id ?? null })
-  }
+  await verifying
   return { opened, repeated, rejections }
 }
 

@@ -5,12 +5,14 @@ import { WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { openIndication } from '../../trust/order.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
+import { blameForEntries } from './misconduct.ts'
 import { pullRequestSchema, type PullAnswer } from '../protocol/pull.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Content } from '../../content/content.ts'
 import type { IndicationId, KeyId } from '../../base/brand.ts'
 import type { Directory } from './directory.ts'
+import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
 
 export interface PullDeps {
@@ -18,6 +20,7 @@ export interface PullDeps {
   readonly content: Content
   readonly charters: Charters
   readonly directory: Directory
+  readonly network: Pick<Network, 'blame'>
   readonly clock: Clock
 }
 
@@ -26,7 +29,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const decoded = decodeShape(pullRequestSchema, message, limits.network.messageBytesMax)
   if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
   const request = decoded.value
-  if (request.entries.length > 0) await deps.queue.merge(request.entries, agent, { durable: true })
+  if (request.entries.length > 0) blameForEntries(deps.network, agent, await deps.queue.merge(request.entries, agent, { durable: true }))
   await deps.queue.notePresence(request.presence, deps.clock.now())
   const lives = await deps.queue.headsOf(agent)
   const { endpoints, neighbours } = deps.directory.page()

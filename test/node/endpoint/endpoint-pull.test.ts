@@ -106,12 +106,13 @@ test('entries are kept, and the answer says how far', async (t) => {
   t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2 }])
 })
 
-test('an entry that was altered is not acknowledged', async (t) => {
-  const { world, agent, pull } = await setUp()
+test('an entry that was altered is not acknowledged, and counts against its sender', async (t) => {
+  const { world, agent, network, pull } = await setUp()
   const entry = agent.say(receipts(said(world.order().id, 'received')))
   const altered = entry.bytes.slice()
   altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
   t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  t.deepEqual(network.blamed, [{ peer: agent.key, code: 'bad-signature' }])
 })
 
 test('the word of an agent about itself counts as contact', async (t) => {
