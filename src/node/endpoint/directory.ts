@@ -27,7 +27,7 @@ export class Directory {
     const now = this.#clock.now()
     if (this.#page === undefined || now - this.#madeAt > limits.pull.directoryAgeMs || now < this.#madeAt) {
       const nodes = this.#nodes()
-      this.#page = { endpoints: endpointAddresses(nodes), neighbours: new NeighbourRing(nodes, now) }
+      this.#page = { endpoints: endpointAddresses(nodes), neighbours: new NeighbourRing(nodes, now, this.#page?.neighbours) }
       this.#madeAt = now
     }
     return this.#page

@@ -20,13 +20,15 @@ interface Place {
 
 export class NeighbourRing {
   readonly #places: readonly Place[]
+  readonly #positions: ReadonlyMap<KeyId, string>
 
-  /** Of agents that listen and were heard of within a few pull intervals. */
-  constructor(nodes: readonly NodeProfile[], now: Millis) {
+  /** Of agents that listen and were heard of within a few pull intervals. The ring `before` spares computing where those are that it had. */
+  constructor(nodes: readonly NodeProfile[], now: Millis, before?: NeighbourRing) {
     this.#places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
-      .map(({ key, addresses }) => ({ position: positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
+      .map(({ key, addresses }) => ({ position: before?.#positions.get(key) ?? positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
       .sort((left, right) => compareText(left.position, right.position))
+    this.#positions = new Map(this.#places.map(({ position, neighbour }) => [neighbour.key, position]))
   }
 
   /** At most `limits.network.neighboursMax`, never the agent itself. */
