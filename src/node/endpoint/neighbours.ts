@@ -26,7 +26,7 @@ export class NeighbourRing {
   constructor(nodes: readonly NodeProfile[], now: Millis, before?: NeighbourRing) {
     this.#places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
-      .map(({ key, addresses }) => ({ position: before?.#positions.get(key) ?? positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
+      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positions.get(key)) ?? positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
       .sort((left, right) => compareText(left.position, right.position))
     this.#positions = new Map(this.#places.map(({ position, neighbour }) => [neighbour.key, position]))
   }
