@@ -7,6 +7,7 @@ import { credentialKind, type CredentialBody } from '../src/record/credential.ts
 import { inviteKind, type Labels, type Role } from '../src/record/invite.ts'
 import { signerFromSeed, type Signer } from '../src/record/keys.ts'
 import { sealRecord } from '../src/record/record.ts'
+import { rememberSigned } from './signature-memory.ts'
 import { sessionKind } from '../src/record/session.ts'
 import { openCharterChain, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { KeyId, MeshId, Millis } from '../src/base/brand.ts'
@@ -19,13 +20,20 @@ export interface Member {
   readonly membership: Membership
 }
 
+export interface AdminIdentity {
+  readonly name: string
+  readonly signer: Signer
+  /** Of the admin's node, and the session that lets it speak for the admin. */
+  readonly peer: Signer
+  readonly session: Uint8Array
+}
+
 export interface World {
   readonly startedAt: Millis
   readonly chain: CharterChain
-  readonly admin: Signer
-  /** Of the admin's node, and the session that lets it speak for the admin. */
-  readonly adminPeer: Signer
-  readonly adminSession: Uint8Array
+  readonly admin: AdminIdentity
+  /** Another admin, who may do wrong. */
+  readonly rival: AdminIdentity
   readonly endpoints: readonly Member[]
   readonly agents: readonly Member[]
 }
@@ -36,14 +44,14 @@ export const groups = ['web', 'data', 'edge'] as const
 const invitesOpenMs = 3_600_000
 
 export const createWorld = (seed: string, sizes: { readonly endpoints: number; readonly agents: number }): World => {
-  const keyOf = (name: string): Signer => signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`)))
-  const [root, admin, adminPeer] = [keyOf('root'), keyOf('admin'), keyOf('peer admin')]
+  const keyOf = (name: string): Signer => rememberSigned(signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`))))
+  const [root, admin, rival] = [keyOf('root'), keyOf('admin'), keyOf('rival')]
   const endpointNames = namesOf('endpoint', sizes.endpoints)
   const charter = sealRecord(
     charterKind,
     {
       name: 'simulated', version: 1, previous: null, rootKeys: [root.key], threshold: 1,
-      admins: [{ key: admin.key, name: 'admin', may: [{ formats: ['*'], on: '' }] }],
+      admins: [{ name: 'admin', key: admin.key }, { name: 'rival', key: rival.key }].map((one) => ({ ...one, may: [{ formats: ['*'], on: '' }] })),
       endpoints: endpointNames.map((name) => ({ key: keyOf(`peer ${name}`).key, name })),
       enrollers: [{ key: admin.key, name: 'admin' }],
       issuedAt: startedAt, expiresAt: startedAt + limits.trust.charterValidityMs
@@ -53,25 +61,43 @@ export const createWorld = (seed: string, sizes: { readonly endpoints: number; r
   const mesh = charter.id as string as MeshId
   const chain = openCharterChain(mesh, [charter.bytes])
   if (!chain.ok) throw new Error(`the simulated charter is not valid: ${chain.detail}`)
-  const enrol = (name: string, role: Role, labels: Labels): Member => enrolMember({ mesh, admin, keyOf }, { name, role, labels })
-  const session = { mesh, admin: admin.key, peer: adminPeer.key, issuedAt: startedAt, expiresAt: startedAt + limits.trust.sessionValidityMs }
+  const invite = (name: string, role: Role, labels: Labels): Invite => makeInvite({ mesh, admin, token: keyOf(`token ${name}`) }, role, labels)
+  /** One for each group: a fleet's agents come by a token that is good for many. */
+  const groupInvites = groups.map((group) => invite(group, 'agent', { group }))
+  const enrol = (name: string, by: Invite | undefined): Member => {
+    if (by === undefined) throw new Error(`no invite for ${name}`)
+    return enrolMember({ admin, keyOf }, name, by)
+  }
+  const identify = (name: string, signer: Signer): AdminIdentity => {
+    const peer = keyOf(`peer ${name}`)
+    const session = { mesh, admin: signer.key, peer: peer.key, issuedAt: startedAt, expiresAt: startedAt + limits.trust.sessionValidityMs }
+    return { name, signer, peer, session: sealRecord(sessionKind, session, [signer]).bytes }
+  }
   return {
-    startedAt, chain: chain.value, admin, adminPeer,
-    adminSession: sealRecord(sessionKind, session, [admin]).bytes,
-    endpoints: endpointNames.map((name) => enrol(name, 'endpoint', {})),
-    agents: namesOf('agent', sizes.agents).map((name, index) => enrol(name, 'agent', { group: groups[index % groups.length] ?? groups[0] }))
+    startedAt, chain: chain.value,
+    admin: identify('admin', admin),
+    rival: identify('rival', rival),
+    endpoints: endpointNames.map((name) => enrol(name, invite(name, 'endpoint', {}))),
+    agents: namesOf('agent', sizes.agents).map((name, index) => enrol(name, groupInvites[index % groups.length]))
   }
 }
 
 const namesOf = (kind: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${kind}-${index + 1}`)
 
-const enrolMember = (
-  { mesh, admin, keyOf }: { readonly mesh: MeshId; readonly admin: Signer; readonly keyOf: (name: string) => Signer },
-  { name, role, labels }: { readonly name: string; readonly role: Role; readonly labels: Labels }
-): Member => {
-  const [token, peer, executor] = [keyOf(`token ${name}`), keyOf(`peer ${name}`), keyOf(`executor ${name}`)]
-  const terms = { mesh, enroller: admin.key, token: token.key, counter: admin.key, role, labels, uses: 1, issuedAt: startedAt, expiresAt: startedAt + invitesOpenMs }
-  const invite = sealRecord(inviteKind, terms, [admin])
+interface Invite {
+  readonly token: Signer
+  readonly record: Membership['invite']
+}
+
+const makeInvite = ({ mesh, admin, token }: { readonly mesh: MeshId; readonly admin: Signer; readonly token: Signer }, role: Role, labels: Labels): Invite => {
+  const uses = role === 'endpoint' ? 1 : limits.trust.inviteUsesMax
+  const terms = { mesh, enroller: admin.key, token: token.key, counter: admin.key, role, labels, uses, issuedAt: startedAt, expiresAt: startedAt + invitesOpenMs }
+  return { token, record: sealRecord(inviteKind, terms, [admin]) }
+}
+
+const enrolMember = ({ admin, keyOf }: { readonly admin: Signer; readonly keyOf: (name: string) => Signer }, name: string, { token, record: invite }: Invite): Member => {
+  const [peer, executor] = [keyOf(`peer ${name}`), keyOf(`executor ${name}`)]
+  const { mesh, role, labels } = invite.body
   const body: CredentialBody = {
     mesh, invite: invite.bytes, peer: peer.key, executor: executor.key, name, role, labels,
     sealing: toBase32(sha256(utf8(`sealing ${name}`))),
@@ -82,4 +108,4 @@ const enrolMember = (
 
 /** By key: for reports that a person reads. */
 export const namesByKey = (world: World): ReadonlyMap<KeyId, string> =>
-  new Map([...world.endpoints, ...world.agents].map(({ name, peer }) => [peer.key, name] as const).concat([[world.adminPeer.key, 'admin']]))
+  new Map([...world.endpoints, ...world.agents].map(({ name, peer }) => [peer.key, name] as const).concat([world.admin, world.rival].map(({ name, peer }) => [peer.key, name] as const)))

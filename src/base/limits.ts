@@ -2,6 +2,8 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
+import { storageLimits } from './storage-limits.ts'
+
 const KiB = 1024
 const MiB = 1024 * KiB
 const second = 1000
@@ -26,7 +28,9 @@ export const limits = {
     statementBytesMax: 16 * KiB,
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
-    receiptsPerEntryMax: 32
+    receiptsPerEntryMax: 32,
+    /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
+    provenSignaturesMax: 65_536
   },
   indication: {
     targetNodesMax: 512,
@@ -70,6 +74,7 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
+  ...storageLimits,
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -191,6 +196,8 @@ export const limits = {
   follow: {
     /** Changes of an order that come within this are shown together. */
     settleMs: 20,
+    /** And so much longer where an order has many rows, since each look reads all: about a tenth of an endpoint's time, 1 s at 10,000. */
+    rowsPerMs: 10,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
     rowsPerPageMax: 256,
@@ -211,6 +218,8 @@ export const limits = {
     ordersBytesMax: 1 * MiB,
     ordersMax: 64,
     haveMax: 1024,
+    /** A node signs its presence anew after this: below the shortest wait between two timed questions, so that each of these brings news. */
+    presenceAgeMs: 20 * second,
     /** Lives of one agent's log: a new one begins after each restored backup. */
     livesMax: 256,
     /** How old the endpoints and neighbours in an answer may be. */
@@ -235,9 +244,33 @@ export const limits = {
     /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
     presencesMax: 1024,
     presencesBytesMax: 512 * KiB,
-    /** Rounds without news in which two digests may differ before the cursor is given up; doubled each time. */
+    /** Rounds without news in which two digests may differ before heads are compared; doubled each time that brings nothing. */
     idleRoundsMin: 3,
-    idleRoundsMax: 1024
+    /** The same where there is news in every round: on a busy mesh digests differ by what is under way. */
+    busyRoundsMin: 24,
+    idleRoundsMax: 1024,
+    /** Ranges of arrivals that came from one endpoint: 80 bytes each, 5 MiB for 64 endpoints; what is forgotten is sent back to it. */
+    arrivalRangesMax: 1024,
+    /** The first cut of the heads is paid once: 1 KiB. The next two then cut in 9 at 10,000 logs, which is paid for each log that differs. */
+    firstPartsMax: 64,
+    partsMax: 32,
+    /** Logs for each part of the last cut, and how many are told instead of cut once more: 0.15 KiB each. */
+    leafLogs: 2,
+    listedLogsMax: 4,
+    /** Of 12 bytes, with a bound of some 5: a question that asks for every second log of 16,000 takes 140 KiB. */
+    askedPrintsMax: 8192,
+    answerPrintsMax: 16_384,
+    /** 10,000 authors fit in one answer: 2.4 MiB. */
+    headsMax: 16_384,
+    /** 0.1 KiB each. */
+    wantedMax: 16_384,
+    /** Ranges that wait to be compared, 0.1 KiB each; a million logs make some 40,000. */
+    partsHeldMax: 131_072,
+    /** Answers in a row that bring nothing new before a peer is left alone; comparing many logs takes one more for each 512 of them. */
+    barrenAnswersMax: 16,
+    logsPerBarrenAnswer: 512,
+    /** Heads are compared with one endpoint at a time, so that nothing is fetched twice; one that takes longer gives way to the next. */
+    turnMsMax: 5 * minute
   },
   queue: {
     /** Entries that wait for an earlier one of their log. */
@@ -245,6 +278,8 @@ export const limits = {
     pendingEntriesPerAuthorMax: 64,
     /** Heads kept in memory: 0.3 KiB each; two lives of 10,000 authors fit. */
     cachedLogsMax: 20_000,
+    /** Entries that came lately and are known again without decoding: 0.3 KiB each; an outcome of each of 20,000 nodes. */
+    recentEntriesMax: 20_000,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */
@@ -285,6 +320,9 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** Between two tries at a journal that cannot be written. */
+    journalRetryMsMin: 250,
+    journalRetryMsMax: 10 * second,
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },

@@ -6,8 +6,12 @@
  *   finished/<id>            its outcome, for whoever asks again
  *   expiry/<millis>/<id>     when the id may be forgotten
  *   statement/<sequence>     not kept yet, oldest first
+ *   lost                     what was started before this time may be missing here
+ *   probe                    nothing: written to see whether anything can be
+ *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
+import { toText, utf8 } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
@@ -31,6 +35,7 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
+const lastKey = 'last'
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
@@ -40,6 +45,8 @@ export class Journal {
   readonly #store: KeyValueStore
   readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
   #sequence = 0
+  #lostBefore: Millis = 0
+  #last: RecordId | null = null
 
   private constructor(store: KeyValueStore) {
     this.#store = store
@@ -48,13 +55,32 @@ export class Journal {
   /** Errors: `journal-unreadable`. */
   static async open(store: KeyValueStore): Promise<Journal> {
     const journal = new Journal(store)
+    const last = await store.get(lastKey)
+    if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
       const statement = decodeRecord(statementKind, bytes)
       if (!statement.ok) throw unreadable(key, statement.detail)
       journal.#sequence = Number(key.slice('statement/'.length))
       journal.#unkept.set(statement.value.id, { sequence: journal.#sequence, statement: statement.value })
     }
+    journal.#lostBefore = await readLost(store)
     return journal
+  }
+
+  /** Orders created up to then may have been started although nothing here says so; 0 when nothing was lost. */
+  get lostBefore(): Millis {
+    return this.#lostBefore
+  }
+
+  /** Durable: whatever was started before `at` may be missing here. It never goes back. Errors: `store-write-failed`. */
+  async recordLoss(at: Millis): Promise<void> {
+    await writeLoss(this.#store, at)
+    this.#lostBefore = Math.max(this.#lostBefore, at)
+  }
+
+  /** Errors: `store-write-failed` when nothing can be written. */
+  async probe(): Promise<void> {
+    await this.#store.write([put('probe', new Uint8Array())], { durable: true })
   }
 
   /** Orders without an outcome. Errors: `journal-unreadable`. */
@@ -87,6 +113,11 @@ export class Journal {
     await this.#writeWith(outcome, [remove(activeKey(order.id)), put(finishedKey(order.id), outcome.bytes), put(expiry, new Uint8Array())])
   }
 
+  /** The newest statement of all; null before the first. */
+  get last(): RecordId | null {
+    return this.#last
+  }
+
   /** Statements that the agent has not kept, oldest first. */
   unkept(): Statement[] {
     return [...this.#unkept.values()].map(({ statement }) => statement)
@@ -113,9 +144,22 @@ export class Journal {
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
     this.#sequence += 1
     const sequence = this.#sequence
-    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes)], { durable: true })
+    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes), put(lastKey, utf8(statement.id))], { durable: true })
+    this.#last = statement.id
     this.#unkept.set(statement.id, { sequence, statement })
   }
+}
+
+/** Into a journal that is not opened yet. Errors: `store-write-failed`, `journal-unreadable`. */
+export const writeLoss = async (store: KeyValueStore, at: Millis): Promise<void> =>
+  store.write([put('lost', encodeCbor(Math.max(at, await readLost(store))))], { durable: true })
+
+const readLost = async (store: KeyValueStore): Promise<Millis> => {
+  const bytes = await store.get('lost')
+  if (bytes === undefined) return 0
+  const at = decodeCbor(bytes)
+  if (!at.ok || typeof at.value !== 'number') throw unreadable('lost', 'no time')
+  return at.value
 }
 
 const encodeActive = (bundle: Bundle, attempts: number, startedAt: Millis | null): Uint8Array => encodeCbor({ bundle, attempts, startedAt })

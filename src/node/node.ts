@@ -8,9 +8,6 @@ import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { jitter, type Random } from '../base/random.ts'
 import { limits } from '../base/limits.ts'
-import { release } from '../base/release.ts'
-import { presenceKind } from '../record/presence.ts'
-import { sealRecord } from '../record/record.ts'
 import { OwnLog } from '../queue/own-log.ts'
 import { Queue } from '../queue/queue.ts'
 import { isEndpoint } from '../trust/admission.ts'
@@ -22,6 +19,7 @@ import { answerOutput } from './endpoint/endpoint-output.ts'
 import { Gossip } from './gossip.ts'
 import { outputProtocol } from './protocol/output.ts'
 import { OutputShelf, type OutputStore } from './agent/output-shelf.ts'
+import { OwnPresence } from './own-presence.ts'
 import { PullLoop } from './pull-loop.ts'
 import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
@@ -84,6 +82,7 @@ export class Node {
   readonly #shelf: OutputShelf
   readonly #pulls: PullLoop
   readonly #contacts: Contacts
+  readonly #presence: OwnPresence
   #stopListening: (() => void) | undefined
   #cancelHousekeeping: (() => void) | undefined
   /** Endpoints that said they lack entries of the own log: what gossip brought is not sent twice. */
@@ -105,6 +104,7 @@ export class Node {
       { self: deps.membership.credential.body, formats: options.formats }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
+    this.#presence = new OwnPresence({ ...deps, mesh: deps.membership.credential.body.mesh, addresses: () => deps.network.addresses() })
     this.#pulls = new PullLoop({ ...deps, pull: (endpoint) => this.#pull(endpoint) }, { intervalMs: options.pullIntervalMs })
     const wanted = parts.queue === undefined ? limits.network.endpointsPerAgent : limits.network.endpointsMax
     this.#contacts = new Contacts(deps, { self: deps.signer.key, wanted: { endpoint: wanted, neighbour: parts.queue === undefined ? limits.network.neighboursMax : 0 } })
@@ -229,11 +229,11 @@ export class Node {
   }
 
   async #pull(endpoint: KeyId): Promise<boolean> {
-    const { network, clock, charters, signer, membership } = this.#deps
+    const { network, clock, charters } = this.#deps
     const { incarnation, head } = this.#ownLog.head()
     const request: PullRequest = {
       charterVersion: charters.chain.current.version,
-      presence: sealRecord(presenceKind, { mesh: membership.credential.body.mesh, node: signer.key, at: clock.now(), release, addresses: network.addresses().slice(0, 16) }, [signer]).bytes,
+      presence: this.#presence.record(),
       entries: this.#lacking.has(endpoint) ? await this.#ownLog.unacknowledgedFor(endpoint, limits.pull.entriesBytesMax) : [],
       have: this.#agent.have()
     }

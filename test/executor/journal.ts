@@ -22,7 +22,7 @@ const makeOrder = (): Order => {
 }
 
 const makeStatement = (order: Order, state: ExecutorState): Statement =>
-  sealStatement(node.executor, mesh.mesh, { indication: order.id, state, at: mesh.now, startedAt: null, code: null, detail: null, report: null })
+  sealStatement(node.executor, mesh.mesh, null, { indication: order.id, state, at: mesh.now, startedAt: null, code: null, detail: null, report: null })
 
 const finish = async (journal: Journal, order: Order): Promise<Statement> => {
   const outcome = makeStatement(order, 'succeeded')

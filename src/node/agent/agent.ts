@@ -4,7 +4,7 @@
  */
 import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
-import { decodeRecord } from '../../record/record.ts'
+import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
 import { statementKind } from '../../record/statement.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
@@ -126,6 +126,8 @@ export class Agent {
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
         return this.#step({ kind: 'executor-ready' })
+      case 'held':
+        return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
         return this.#step({ kind: 'wanted', indication: message.indication })
       case 'validated':
@@ -140,8 +142,16 @@ export class Agent {
     }
   }
 
+  #hearHeld(bytes: Uint8Array, running: boolean): void {
+    const indication = openIndication(bytes)
+    if (indication.ok) this.#step({ kind: 'held', indication: indication.value, bundle: { indication: bytes, controls: [], payload: null }, running })
+    else this.#deps.log.error('the executor holds an order that cannot be read', { code: indication.code })
+  }
+
   async #hearStatement(bytes: Uint8Array): Promise<void> {
-    const statement = decodeRecord(statementKind, bytes)
+    const decoded = decodeRecord(statementKind, bytes)
+    // No endpoint takes an entry in that holds a forged statement: this log would end there.
+    const statement = decoded.ok ? verifyRecordSync(decoded.value, [decoded.value.body.executor]) : decoded
     if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
     const { indication, state, stdout, stderr } = statement.value.body
     for (const output of [stdout, stderr]) if (output !== null && output.cid !== null) await this.#deps.outputs.due(output.cid)

@@ -8,6 +8,7 @@
  */
 import { limits } from '../../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../../base/result.ts'
+import { forgedCodes } from '../../queue/misconduct.ts'
 import { TokenBucket, type Allowance } from '../../base/token-bucket.ts'
 import type { KeyId, Millis } from '../../base/brand.ts'
 import type { Admission } from './network.ts'
@@ -42,7 +43,7 @@ export const accountOf = ({ admin, isEndpoint, kind, membership, peer }: Admissi
 /** What no honest peer sends, whatever it knows; all else may be judged otherwise elsewhere. */
 export const isGarbage = (code: string): boolean => garbage.has(code)
 
-const garbage: ReadonlySet<string> = new Set(['malformed', 'oversized', 'wrong-type', 'wrong-mesh', 'bad-signature', 'bad-link', 'bad-answer', 'bad-output', 'bad-inline-payload'])
+const garbage: ReadonlySet<string> = new Set([...forgedCodes, 'bad-answer', 'bad-output', 'bad-inline-payload'])
 
 const { conduct } = limits
 
