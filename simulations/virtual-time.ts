@@ -2,7 +2,7 @@
  * Time that passes only when nothing is left to do: events in the order of their times, and of their making where these
  * are equal. Between two events everything that waits for nothing but other code has run.
  */
-import type { Clock, Timers } from '../src/base/clock.ts'
+import type { SteadyClock, Timers } from '../src/base/clock.ts'
 import type { Millis } from '../src/base/brand.ts'
 
 interface Event {
@@ -17,7 +17,7 @@ const isBefore = (left: Event, right: Event): boolean => left.at < right.at || (
 /** Storage in memory and signatures that are checked at once settle in microtasks, and all of these run before this resolves. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-export class VirtualTime implements Clock, Timers {
+export class VirtualTime implements SteadyClock, Timers {
   /** A binary heap: the first is the next. */
   readonly #heap: Event[] = []
   #now: Millis
@@ -29,6 +29,10 @@ export class VirtualTime implements Clock, Timers {
   }
 
   now(): Millis {
+    return this.#now
+  }
+
+  monotonic(): Millis {
     return this.#now
   }
 

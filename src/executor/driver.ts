@@ -6,15 +6,17 @@
 import { toText } from '../base/bytes.ts'
 import { assert, describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { reject, type Result } from '../base/result.ts'
-import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import { reject } from '../base/result.ts'
+import { draftRestored, openAdopted } from './adoption.ts'
+import { ClockGuard } from './clock-guard.ts'
+import type { IndicationId, MeshId } from '../base/brand.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
-import { computeEnvironment, searchPathOf, type BaseEnvironment } from './environment.ts'
+import { computeEnvironment, type BaseEnvironment } from './environment.ts'
 import type { InstructionCache } from './file-cache.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Executables, Format, Launch } from './format.ts'
@@ -25,6 +27,7 @@ import type { Journal, Statement } from './journal.ts'
 import type { RunReport } from './outcome.ts'
 import { Outbox } from './outbox.ts'
 import { matchOutput } from './output-pattern.ts'
+import { prepareLaunch } from './preparation.ts'
 import { sealStatement } from './statement-sealing.ts'
 import type { Verifier } from './verification.ts'
 
@@ -42,19 +45,17 @@ export interface DriverDeps {
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
   readonly saveCharters: (chain: CharterChain) => void
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly log: Log
   /** Called once when the journal failed: the process must end. */
   readonly fatal: (error: unknown) => void
 }
 
-/** Timers hold 24 days at most, and orders wait for longer. */
-const timerMsMax: Millis = limits.executor.housekeepingMs
-
 export class ExecutorDriver {
   readonly #deps: DriverDeps
   readonly #machine: JobMachine
+  readonly #guard: ClockGuard
   readonly #launches = new Map<IndicationId, Launch>()
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
@@ -69,6 +70,7 @@ export class ExecutorDriver {
   constructor(deps: DriverDeps, options: JobMachineOptions) {
     this.#deps = deps
     this.#machine = new JobMachine(options)
+    this.#guard = new ClockGuard(deps.clock, () => deps.verifier.newestVerified, deps.log)
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -83,7 +85,7 @@ export class ExecutorDriver {
       else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
     }
     await this.#performing
-    this.#housekeep()
+    this.#scheduleHousekeeping()
   }
 
   /** A new agent process: it is told everything that it has not kept. */
@@ -110,6 +112,8 @@ export class ExecutorDriver {
       case 'payload-end': return this.#dispatch({ kind: 'payload-ended', indication: message.indication })
       case 'payload-failed': return this.#dispatch({ ...message })
       case 'kept': return this.#receiveKept(message.statement)
+      case 'adopt': return this.#receiveAdopted(message.batch, message.statements)
+      case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
     }
   }
 
@@ -176,13 +180,25 @@ export class ExecutorDriver {
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
+  /** Confirmed only when all of it is written down. */
+  async #receiveAdopted(batch: number, statements: readonly Uint8Array[]): Promise<void> {
+    const { signer, mesh, log } = this.#deps
+    for (const bytes of statements) {
+      const statement = openAdopted(bytes, signer.key, mesh)
+      if (statement === undefined) log.warn('a statement that is not of this executor was passed over')
+      else this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
+    }
+    while (this.#performing !== undefined) await this.#performing
+    if (!this.#failed) this.#outbox?.push({ kind: 'adopted', batch })
+  }
+
   #dispatch(event: JobEvent): void {
     if (this.#failed) return
-    const now = this.#deps.clock.now()
+    const now = this.#guard.look()
     this.#effects.push(...this.#machine.step(event, now))
     this.#cancelTick()
-    const next = this.#machine.nextTickAt(now)
-    if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next - now), timerMsMax), () => this.#dispatch({ kind: 'tick' }))
+    const next = this.#machine.nextTickInMs(now) ?? (this.#machine.size > 0 && !now.mayAct ? limits.executor.clockLookMs : undefined)
+    if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next), limits.executor.clockLookMs), () => this.#dispatch({ kind: 'tick' }))
     // Not before `#performing` is set: an effect that is answered at once comes back here.
     if (this.#effects.length > 0) this.#performing ??= Promise.resolve().then(() => this.#performAll())
   }
@@ -207,7 +223,7 @@ export class ExecutorDriver {
   async #perform(effect: JobEffect): Promise<void> {
     const { journal, verifier, clock } = this.#deps
     switch (effect.kind) {
-      case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.indication, history: await journal.recall(effect.indication) })
+      case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.order.id, history: await journal.recall(effect.order) })
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
       case 'record-accepted': return journal.recordAccepted(effect.order)
       case 'want-payload': return this.#wantPayload(effect.order)
@@ -216,6 +232,9 @@ export class ExecutorDriver {
       case 'record-started': return this.#recordStarted(effect)
       case 'spawn': return this.#spawn(effect.order)
       case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
+      case 'record-attempt': return journal.recordAttempt(effect.order, effect.attempt, effect.startedAt)
+      case 'record-adopted': return journal.recordAdopted(effect.statement)
+      case 'settle-adopted': return this.#settleAdopted()
       case 'record-outcome': return this.#recordOutcome(effect)
       case 'discard': return this.#discard(effect.indication)
       case 'repeat': return this.#outbox?.pushHint({ kind: 'statement', statement: effect.statement })
@@ -237,6 +256,20 @@ export class ExecutorDriver {
     this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
   }
 
+  /** Their processes may still run, where a home was restored under a running machine. */
+  async #settleAdopted(): Promise<void> {
+    const { journal, signer, mesh, killOrphans, clock, log } = this.#deps
+    const unsettled = await journal.unsettled()
+    if (unsettled.length === 0) return
+    await killOrphans(new Set(unsettled.map(({ body }) => body.indication)))
+    for (const { body } of unsettled) {
+      const outcome = sealStatement(signer, mesh, draftRestored(body, clock.now()))
+      await journal.settle(outcome)
+      this.#outbox?.pushStatement(outcome)
+      log.warn('an order had been started before this home was restored', { indication: body.indication })
+    }
+  }
+
   async #wantPayload({ id, body, bundle }: Order): Promise<void> {
     if (!this.#machine.isFetching(id)) return
     let problem = await this.#deps.cache.begin(id, body.payload)
@@ -248,23 +281,10 @@ export class ExecutorDriver {
 
   /** Beside the other effects, since it may look at many files. */
   async #prepare(order: Order): Promise<void> {
-    const launch = await this.#prepareLaunch(order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
     if (this.#machine.order(order.id) === undefined) return // cancelled or expired meanwhile
     if (launch.ok) this.#launches.set(order.id, launch.value)
     this.#dispatch({ kind: 'prepared', indication: order.id, verdict: launch.ok ? { ok: true, value: null } : launch })
-  }
-
-  async #prepareLaunch({ id, body }: Order): Promise<Result<Launch>> {
-    const { cache, executables, baseEnvironment, formats } = this.#deps
-    const payload = await cache.finish(id)
-    if (!payload.ok) return payload
-    const searchPath = searchPathOf(baseEnvironment, body)
-    for (const name of body.prerequisites.executables) {
-      if ((await executables.find(name, searchPath)) === undefined) return reject('prerequisite-missing', name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`)
-    }
-    const format = formats.get(body.format)
-    assert(format, 'an order of an unknown format was judged to be in order')
-    return format.prepare(payload.value, searchPath)
   }
 
   async #spawn(order: Order): Promise<void> {
@@ -305,9 +325,17 @@ export class ExecutorDriver {
     }
   }
 
+  #scheduleHousekeeping(): void {
+    this.#cancelHousekeeping = this.#deps.timers.after(limits.executor.housekeepingMs, () => {
+      this.#housekeep()
+      this.#scheduleHousekeeping()
+    })
+  }
+
+  /** Not right after the start, when a clock may not have been set yet. */
   #housekeep(): void {
-    const { journal, clock, timers, log } = this.#deps
-    journal.forget(clock.now()).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
-    this.#cancelHousekeeping = timers.after(limits.executor.housekeepingMs, () => this.#housekeep())
+    const { journal, log } = this.#deps
+    const { wall, mayAct } = this.#guard.look()
+    if (mayAct) journal.forget(wall).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
   }
 }

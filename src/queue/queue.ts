@@ -57,6 +57,10 @@ export class Queue {
   readonly #tables: Tables
   readonly #mutex = new Mutex()
   readonly #listeners = new Set<MergeListener>()
+  /** Merges that were written, and how many of these are known to be on disk. */
+  #written = 0
+  #durable = 0
+  #flushing: Promise<unknown> | undefined
 
   private constructor(deps: QueueDeps, options: QueueOptions, tables: Tables) {
     this.#deps = deps
@@ -82,9 +86,26 @@ export class Queue {
     // Its failure is met where it is awaited, which may be after other merges.
     preparing.catch(() => undefined)
     const report = await this.#mutex.run(async () => applyMerge(this.#tables, chain, await preparing, { source, durable: options.durable ?? false }))
+    if (report.accepted.length > 0 && options.durable !== true) this.#written += 1
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
     return report
+  }
+
+  /** All that was merged so far is on disk when it resolves: one write for however many ask meanwhile. Errors: `store-write-failed`. */
+  async makeDurable(): Promise<void> {
+    const wanted = this.#written
+    while (this.#durable < wanted) {
+      const covered = this.#written
+      this.#flushing ??= this.merge([], 'flush', { durable: true })
+        .then(() => {
+          this.#durable = Math.max(this.#durable, covered)
+        })
+        .finally(() => {
+          this.#flushing = undefined
+        })
+      await this.#flushing
+    }
   }
 
   /** Called after each merge that accepted something; returns a function that ends it. */

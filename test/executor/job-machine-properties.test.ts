@@ -74,11 +74,11 @@ test('when payloads come, processes end and time passes, every order gets its ou
       for (let round = 0; round < 40; round += 1) {
         for (const id of world.wanted) world.bring(id)
         for (const id of world.running) world.exit(id)
-        world.advance(Math.max(world.now + 1, world.machine.nextTickAt(world.now) ?? 0))
+        world.advance(Math.max(world.now + 1, world.nextTickAt() ?? 0))
       }
       t.deepEqual(world.problems, [])
       for (const order of orders) t.is(world.outcomes.get(order.id)?.length, 1)
-      t.is(world.machine.nextTickAt(world.now), undefined)
+      t.is(world.nextTickAt(), undefined)
     }),
     { numRuns: 300 }
   )
@@ -91,7 +91,7 @@ test('a tick is due in the future, or now, but never again and again', (t) => {
       for (const action of list) {
         act(world, action)
         world.step({ kind: 'tick' })
-        t.true((world.machine.nextTickAt(world.now) ?? Infinity) > world.now)
+        t.true((world.nextTickAt() ?? Infinity) > world.now)
       }
     }),
     { numRuns: 200 }

@@ -5,7 +5,7 @@
 import { reject, accept, type Result } from '../../src/base/result.ts'
 import { JobMachine } from '../../src/executor/job-machine.ts'
 import type { IndicationId, Millis } from '../../src/base/brand.ts'
-import type { JobEffect, JobEvent, JobMachineOptions, Order } from '../../src/executor/job-events.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from '../../src/executor/job-events.ts'
 import type { RunReport } from '../../src/executor/outcome.ts'
 import type { ExecutorState } from '../../src/record/statement.ts'
 
@@ -26,6 +26,9 @@ export class JobWorld {
   verdict: (order: Order, now: Millis) => Result<null> = (order, now) => (now > order.body.expiresAt ? reject('expired') : now < order.body.notBefore - this.options.clockToleranceMs ? reject('not-yet-valid') : accept(null))
   prepared: Result<null> = accept(null)
   now: Millis
+  /** By how much the wall clock was set. */
+  setAheadMs = 0
+  mayAct = true
   machine: JobMachine
   readonly #effects: JobEffect[] = []
   #isPerforming = false
@@ -34,11 +37,23 @@ export class JobWorld {
     this.options = options
     this.now = now
     this.machine = new JobMachine(options)
+    this.step({ kind: 'caught-up' })
+  }
+
+  /** What both clocks show. */
+  moment(): JobMoment {
+    return { wall: this.now + this.setAheadMs, steady: this.now, mayAct: this.mayAct }
+  }
+
+  /** When the machine wants to be looked at, by the steady clock. */
+  nextTickAt(): Millis | undefined {
+    const inMs = this.machine.nextTickInMs(this.moment())
+    return inMs === undefined ? undefined : this.now + inMs
   }
 
   /** Performs the effects one after the other, as the driver does: what an effect brings about comes after all before it. */
   step(event: JobEvent): void {
-    this.#effects.push(...this.machine.step(event, this.now))
+    this.#effects.push(...this.machine.step(event, this.moment()))
     if (this.#isPerforming) return
     this.#isPerforming = true
     for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) this.#perform(effect)
@@ -73,19 +88,20 @@ export class JobWorld {
       if (record.kind === 'finished') continue
       this.step({ kind: 'restored', order, attempts: record.kind === 'started' ? record.attempts : 0, startedAt: record.kind === 'started' ? record.startedAt : null })
     }
+    this.step({ kind: 'caught-up' })
     this.step({ kind: 'agent-started' })
   }
 
   #perform(effect: JobEffect): void {
     const id = 'order' in effect ? effect.order.id : 'indication' in effect ? effect.indication : undefined
-    this.log.push(effect.kind === 'record-outcome' ? `outcome:${effect.statement.state}` : effect.kind)
+    if (effect.kind !== 'settle-adopted') this.log.push(effect.kind === 'record-outcome' ? `outcome:${effect.statement.state}` : effect.kind)
     if (id === undefined) return
     const known = this.journal.get(id)?.record
     switch (effect.kind) {
       case 'recall':
         return this.step({ kind: 'recalled', indication: id, history: known?.kind === 'finished' ? { kind: 'finished', statement: new Uint8Array() } : known?.kind === 'started' ? { kind: 'started' } : { kind: 'fresh' } })
       case 'judge':
-        return this.step({ kind: 'judged', indication: id, verdict: this.verdict(effect.order, this.now) })
+        return this.step({ kind: 'judged', indication: id, verdict: this.verdict(effect.order, this.moment().wall) })
       case 'prepare':
         return this.step({ kind: 'prepared', indication: id, verdict: this.prepared })
       case 'want-payload':

@@ -39,8 +39,13 @@ class FakeExecutor implements ExecutorLink {
     await settled()
   }
 
+  /** But for the word that orders may start. */
+  get orders(): ToExecutor[] {
+    return this.told.filter(({ kind }) => kind !== 'caught-up')
+  }
+
   kinds(): string[] {
-    return this.told.map(({ kind }) => kind)
+    return this.orders.map(({ kind }) => kind)
   }
 }
 
@@ -80,6 +85,7 @@ const setUp = async (options: { readonly name?: string; readonly gossip?: boolea
   const join = async (): Promise<void> => {
     network.meet(admitNode(mesh.node('endpoint-1')))
     await settled()
+    await clock.pass(limits.ownLog.secondAnswerMs) // the other endpoint of the charter is not there
   }
   return { made, node, network, executor, content, log, store, join }
 }
@@ -109,7 +115,7 @@ test('without gossip an order comes by pull, is fetched, run and reported, and t
   t.deepEqual(executor.kinds(), ['order'])
   t.is(await stateOf(all, indication), 'received')
   await executor.say({ kind: 'payload-wanted', indication: indication.id })
-  t.deepEqual(executor.told.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
+  t.deepEqual(executor.orders.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
   await executor.say({ kind: 'validated', indication: indication.id, at: made.clock.now() })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'running') })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
@@ -132,7 +138,7 @@ test('an order that the charter does not allow here is rejected without the exec
   await all.join()
   const indication = await order(all, { format: 'release' })
   await all.made.clock.pass(40_000)
-  t.deepEqual(all.executor.told, [])
+  t.deepEqual(all.executor.orders, [])
   t.is(await stateOf(all, indication), 'rejected')
 })
 
@@ -169,7 +175,7 @@ test('an endpoint that does not take the log is not asked over and over', async 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
     return encodeCbor(answer)
   }
   await join()
@@ -187,7 +193,7 @@ test('an endpoint whose orders need charters that it does not give is not asked 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: false } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: false } }
     return encodeCbor(answer)
   }
   await join()
@@ -202,7 +208,7 @@ test('an endpoint that offers known orders and says there are more is not asked 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: true } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: true } }
     return encodeCbor(answer)
   }
   await join()
@@ -243,7 +249,7 @@ test('charters that come with an answer count at once, and the executor gets the
   made.world.mesh.amend({ name: 'lab-2' })
   made.charters.learn(made.world.mesh.charters)
   await join()
-  t.deepEqual(executor.told, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])
+  t.deepEqual(executor.orders, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])
 })
 
 test('an order heard by gossip is handed over at once, and its receipt is gossiped', async (t) => {
@@ -253,7 +259,7 @@ test('an order heard by gossip is handed over at once, and its receipt is gossip
   const indication = made.world.order({ payload: uptime.ref })
   const entry = made.world.admin.entries[0]?.bytes ?? new Uint8Array()
   t.is(await network.gossip(indicationsTopic(made.world.mesh.mesh), encodeAnnouncement({ entry, payload: uptime.bytes }), made.world.mesh.peer('endpoint-1')), 'accept')
-  t.deepEqual(executor.told, [{ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: uptime.bytes } }])
+  t.deepEqual(executor.orders, [{ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: uptime.bytes } }])
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
   t.deepEqual(network.published.map(({ topic }) => topic), [receiptsTopic(made.world.mesh.mesh)])
 })

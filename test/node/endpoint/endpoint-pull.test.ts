@@ -14,7 +14,7 @@ const setUp = async () => {
   const agent = world.agent('web-1')
   await queue.merge(bytesOf(...agent.entries), 'test')
   const pull = async (change: Partial<PullRequest> = {}, who: Author = agent): Promise<PullAnswer> =>
-    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], ...change })))
+    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], wanted: null, ...change })))
   const submit = async (): Promise<void> => void (await queue.merge(bytesOf(...world.admin.entries), 'test'))
   return { ...made, agent, pull, submit }
 }
@@ -101,9 +101,9 @@ test('orders beyond what an answer holds are announced as more', async (t) => {
 
 test('entries are kept, and the answer says how far', async (t) => {
   const { world, agent, pull } = await setUp()
-  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
   agent.say(receipts(said(world.order().id, 'received')))
-  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2 }])
+  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }])
 })
 
 test('an entry that was altered is not acknowledged', async (t) => {
@@ -111,7 +111,7 @@ test('an entry that was altered is not acknowledged', async (t) => {
   const entry = agent.say(receipts(said(world.order().id, 'received')))
   const altered = entry.bytes.slice()
   altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
-  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
 })
 
 test('the word of an agent about itself counts as contact', async (t) => {
@@ -140,6 +140,6 @@ test('an agent that the endpoint does not know is told that there is nothing', a
 test('a request that cannot be read is refused', async (t) => {
   const { agent, ...made } = await setUp()
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array([0xa0])), { code: 'malformed' })
-  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], extra: 1 })), { code: 'malformed' })
+  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], wanted: null, extra: 1 })), { code: 'malformed' })
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
 })
