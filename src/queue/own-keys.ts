@@ -6,7 +6,7 @@
  *   own/entry/<incarnation>/<sequence>         the entry's bytes
  *   own/branch/<incarnation>/<sequence>/<id>   an entry of a fork that was written elsewhere; empty once it was retold
  *   own/acknowledged/<endpoint>/<incarnation>  a sequence number
- *   own/elsewhere/<incarnation>                KnownLife: what an admin's endpoints know that is not here
+ *   own/elsewhere/<incarnation>                how far an admin's endpoints know a life, more than is here
  */
 import type { Incarnation, KeyId, RecordId } from '../base/brand.ts'
 

@@ -240,14 +240,20 @@ export class OwnLog {
     const noted = await this.#deps.store.getMany(known.map(({ incarnation }) => elsewhereKey(incarnation)))
     return known.some(({ incarnation, sequence, frozenAt }, index) => {
       const row = noted[index]
-      const held = Math.max(findLife(this.#lives, incarnation)?.head.sequence ?? 0, row === undefined ? 0 : (decodeOwn(row) as KnownLife).sequence)
+      const held = Math.max(findLife(this.#lives, incarnation)?.head.sequence ?? 0, row === undefined ? 0 : (decodeOwn(row) as number))
       return sequence > held || (frozenAt !== null && incarnation === this.#current().incarnation)
     })
   }
 
-  /** Remembers what endpoints know, for `isBehind`. */
+  /** Remembers the most that endpoints know, for `isBehind`. */
   async note(known: readonly KnownLife[]): Promise<void> {
-    await this.#deps.store.write(known.map((life) => put(elsewhereKey(life.incarnation), encodeCbor(life))), { durable: true })
+    const rows = await this.#deps.store.getMany(known.map(({ incarnation }) => elsewhereKey(incarnation)))
+    const most = new Map<Incarnation, number>()
+    for (const [index, { incarnation, sequence }] of known.entries()) {
+      const row = rows[index]
+      most.set(incarnation, Math.max(sequence, most.get(incarnation) ?? 0, row === undefined ? 0 : (decodeOwn(row) as number)))
+    }
+    await this.#deps.store.write([...most].map(([incarnation, sequence]) => put(elsewhereKey(incarnation), encodeCbor(sequence))), { durable: true })
   }
 
   async #startIncarnation(): Promise<void> {

@@ -11,6 +11,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Content } from '../../content/content.ts'
 import type { IndicationId, KeyId } from '../../base/brand.ts'
 import type { Directory } from './directory.ts'
+import type { LogState } from '../../queue/log-plan.ts'
 import type { Queue } from '../../queue/queue.ts'
 
 export interface PullDeps {
@@ -28,14 +29,14 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const request = decoded.value
   if (request.entries.length > 0) await deps.queue.merge(request.entries, agent, { durable: true })
   await deps.queue.notePresence(request.presence, deps.clock.now())
-  const lives = (await deps.queue.headsOf(agent)).slice(-limits.pull.livesMax)
+  const lives = knownLivesOf(await deps.queue.headsOf(agent))
   const history = await readHistory(deps, agent, request.wanted)
   // What gossip brought is not on disk yet, and an agent drops what is acknowledged.
   await deps.queue.makeDurable()
   const { endpoints, neighbours } = deps.directory.page()
   const answer: PullAnswer = {
     charters: chartersAfter(deps.charters.chain, request.charterVersion),
-    acknowledged: lives.map(({ incarnation, head, frozenAt }) => ({ incarnation, sequence: head.sequence, frozenAt })),
+    acknowledged: lives,
     history,
     endpoints,
     neighbours: neighbours.choose(agent),
@@ -43,6 +44,10 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   }
   return encodeCbor(answer)
 }
+
+/** What an author is told of its own log. */
+export const knownLivesOf = (lives: readonly LogState[]): PullAnswer['acknowledged'] =>
+  lives.slice(-limits.pull.livesMax).map(({ incarnation, head, frozenAt }) => ({ incarnation, sequence: head.sequence, frozenAt }))
 
 const readHistory = async ({ queue }: PullDeps, agent: KeyId, wanted: PullRequest['wanted']): Promise<Uint8Array[]> =>
   wanted === null ? [] : queue.entriesOfLog(agent, wanted.incarnation, wanted.from, { sizeBytesMax: limits.pull.entriesBytesMax, countMax: limits.sync.entriesMax })

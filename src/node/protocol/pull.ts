@@ -7,6 +7,7 @@ import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdS
 import { limits } from '../../base/limits.ts'
 import { bundleSchema } from '../../record/bundle.ts'
 import { endpointAddressSchema } from '../../trust/home-config.ts'
+import { knownLivesSchema } from './known-lives.ts'
 
 export const pullProtocol = '/writ/pull/1'
 
@@ -22,12 +23,11 @@ export const pullRequestSchema = v.strictObject({
   wanted: v.nullable(v.strictObject({ incarnation: incarnationSchema, from: v.pipe(countSchema, v.minValue(1)) }))
 })
 
-const knownLifeSchema = v.strictObject({ incarnation: incarnationSchema, sequence: countSchema, frozenAt: v.nullable(countSchema) })
 
 export const pullAnswerSchema = v.strictObject({
   charters: v.array(bytesSchema(limits.record.charterBytesMax)),
-  /** How far the endpoint holds each life of the agent's log: all up to there is on its disk. `frozenAt`: two entries of that number are known. */
-  acknowledged: v.pipe(v.array(knownLifeSchema), v.maxLength(limits.pull.livesMax)),
+  /** How far the endpoint holds each life of the agent's log: all up to there is on its disk. */
+  acknowledged: knownLivesSchema,
   /** What was wanted, in the order of the numbers, as much as fits; of a frozen log all that is known, evidence included. */
   history: v.pipe(v.array(bytesSchema(limits.record.entryBytesMax)), v.maxLength(limits.sync.entriesMax)),
   /** Endpoints of the mesh, and a few neighbours that may be dialled. */
