@@ -6,10 +6,11 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runFanout } from './fanout.ts'
 import { runFootprint } from './footprint.ts'
+import { runMerge } from './merge.ts'
 import { renderReport, type Report, type Tell } from './report.ts'
 import { runSignatures } from './signatures.ts'
 
-const benches: Readonly<Record<string, (tell: Tell) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, signatures: runSignatures }
+const benches: Readonly<Record<string, (tell: Tell) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures }
 
 const usage = `usage: npm run bench -- NAME [--json]\nbenches: ${Object.keys(benches).join(', ')}\n`
 

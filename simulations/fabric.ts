@@ -36,6 +36,18 @@ export interface Link<H extends Host> {
 
 export const otherEnd = <H extends Host>({ ends: [first, second] }: Link<H>, one: H): H => (first === one ? second : first)
 
+export type MessageKind = 'gossip' | 'ask' | 'answer' | 'end'
+
+export interface Message {
+  readonly kind: MessageKind
+  /** The protocol; nothing for gossip. */
+  readonly of?: string
+  readonly bytes: Uint8Array
+}
+
+/** Messages that were sent, those included that were lost. */
+export type MessageCounts = Readonly<Record<MessageKind, number>>
+
 export interface FabricDeps {
   readonly time: VirtualTime
   readonly random: SeededRandom
@@ -53,6 +65,7 @@ export class Fabric<H extends Host> {
   isCut: (from: KeyId, to: KeyId) => boolean = () => false
   readonly #random: SeededRandom
   readonly #trace: Trace
+  readonly #sent: Record<MessageKind, number> = { gossip: 0, ask: 0, answer: 0, end: 0 }
   readonly #hosts = new Map<KeyId, H>()
 
   constructor({ time, random, trace, weather, onFault }: FabricDeps) {
@@ -61,6 +74,10 @@ export class Fabric<H extends Host> {
     this.onFault = onFault
     this.#random = random
     this.#trace = trace
+  }
+
+  get sent(): MessageCounts {
+    return { ...this.#sent }
   }
 
   join(host: H): void {
@@ -90,9 +107,10 @@ export class Fabric<H extends Host> {
   }
 
   /** Brings one message over a link, or not. */
-  carry(link: Link<H>, from: H, what: string, bytes: Uint8Array, arrive: () => void): void {
+  carry(link: Link<H>, from: H, { kind, of, bytes }: Message, arrive: () => void): void {
     const to = otherEnd(link, from)
-    const route = `${from.name} > ${to.name} ${what}`
+    const route = `${from.name} > ${to.name} ${kind}${of === undefined ? '' : ` ${of}`}`
+    this.#sent[kind] += 1
     if (this.#random.chance(this.weather.lossShare) || this.isCut(from.self, to.self)) return this.#trace.note(`lost ${route}`, bytes)
     this.time.after(this.drawDelayMs(), () => {
       if (!link.isOpen || this.isCut(from.self, to.self)) return this.#trace.note(`dropped ${route}`, bytes)
@@ -102,9 +120,9 @@ export class Fabric<H extends Host> {
   }
 
   /** As `carry`, for what may come twice. */
-  spread(link: Link<H>, from: H, what: string, bytes: Uint8Array, arrive: () => void): void {
+  spread(link: Link<H>, from: H, message: Message, arrive: () => void): void {
     const copies = this.#random.chance(this.weather.duplicateShare) ? 2 : 1
-    for (let copy = 0; copy < copies; copy += 1) this.carry(link, from, what, bytes, arrive)
+    for (let copy = 0; copy < copies; copy += 1) this.carry(link, from, message, arrive)
   }
 
   note(what: string): void {

@@ -1,6 +1,6 @@
 /** What an endpoint's disk says, read behind the endpoint's back. */
 import { createHash } from 'node:crypto'
-import { toBase32, utf8 } from '../src/base/bytes.ts'
+import { toBase32 } from '../src/base/bytes.ts'
 import { withPrefix, type KeyValueStore } from '../src/base/key-value-store.ts'
 import { silentLog } from '../src/base/log.ts'
 import { limits } from '../src/base/limits.ts'
@@ -32,11 +32,17 @@ export const readQueueState = async (store: KeyValueStore, before: QueueState | 
   return { arrival: meta.arrival, digest: toBase32(meta.digest), entries: await hashOf(store, ['q/entry/']), folded: await hashOf(store, foldedPrefixes) }
 }
 
+/** Grows with everything that a store takes in; cheap to read, however much it holds. */
+export const readArrival = async (store: KeyValueStore): Promise<number> => {
+  const row = await store.get(keys.meta)
+  return row === undefined ? 0 : readRow<StoreMeta>(row).arrival
+}
+
 const hashOf = async (store: KeyValueStore, prefixes: readonly string[]): Promise<string> => {
   const hash = createHash('sha256')
   for (const prefix of prefixes) {
     for await (const [key, value] of store.entries(withPrefix(prefix))) {
-      hash.update(utf8(`${key.length} ${value.length} ${key}`))
+      hash.update(`${key.length} ${value.length} ${key}`)
       hash.update(value)
     }
   }

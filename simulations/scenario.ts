@@ -46,10 +46,28 @@ const drawBadWeather = (random: SeededRandom): Weather => ({
 
 const stormMs = 90 * second
 
+/** One order to all, when everybody is there: what is measured against the size of the fleet. */
+export const oneOrder: Scenario = {
+  name: 'one-order',
+  tell: (world) => {
+    const everybody = [...world.endpoints, ...world.agents].map(({ peer }) => peer.key)
+    const draft: OrderDraft = {
+      name: 'one', argv: ['true'], target: { kind: 'select', selector: '', enrolledUntil: world.startedAt }, targets: everybody,
+      expiresInMs: 30 * minute, timeoutMs: 20 * minute, result: 'succeeded'
+    }
+    return { gossip: true, weather: calmWeather, absences: [], orders: [{ atMs: oneOrderAtMs, draft, cancelAfterMs: null }], healAtMs: oneOrderAtMs }
+  }
+}
+
+export const oneOrderAtMs = 15 * second
+/** Above it a calm mesh is given one order alone: seven would say no more about it, and take seven times as long. */
+const calmNodesMax = 1000
+
 export const scenarios: readonly Scenario[] = [
   {
     name: 'calm',
     tell: (world, random) => {
+      if (world.agents.length > calmNodesMax) return oneOrder.tell(world, random)
       const orders = planOrders(world, random, [])
       const lastMs = Math.max(...orders.map(({ atMs, cancelAfterMs }) => atMs + (cancelAfterMs ?? 0)))
       return { gossip: true, weather: calmWeather, absences: [], orders, healAtMs: lastMs + 5 * second }

@@ -141,8 +141,9 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Execut
       cache: new MemoryCache(),
       verifier: new Verifier(chain, body, new Set(formats.keys())),
       runner: deps.wrapRunner(watchRunner(new SimulatedRunner(time, deps.random), member, ledger)),
-      baseEnvironment: { path: '/bin', home: '/', lang: 'C' },
+      baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async () => 0,
+      noteAhead: () => undefined,
       saveCharters: () => undefined,
       fatal: (error) => ledger.violate('executor-alive', `the executor of ${member.name} ended: ${String(error)}`)
     },

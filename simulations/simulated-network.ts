@@ -7,6 +7,7 @@ import { isWritError, WritError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
 import { accept, reject, type Result } from '../src/base/result.ts'
 import { checkCredentialCurrent } from '../src/trust/admission.ts'
+import { accountOf, Conduct } from '../src/node/network/conduct.ts'
 import { composeHello, judgeHello, planCharters, type Door, type Identity } from '../src/node/network/hello.ts'
 import { otherEnd, type Fabric, type Link } from './fabric.ts'
 import { GossipFlood, type GossipHost } from './gossip-flood.ts'
@@ -48,10 +49,11 @@ export class SimulatedNetwork implements Network, GossipHost {
   readonly #options: HostOptions
   readonly #gossip: GossipFlood
   readonly #connections = new Map<KeyId, Connection>()
+  readonly #conduct = new Conduct()
   readonly #services = new Map<string, Service>()
   readonly #listeners = new Set<(event: PeerEvent) => void>()
   readonly #pending = new Set<Pending>()
-  /** How others took it, by door and charter: a hello is five signatures, the same ones each time. */
+  /** How others took it, by charter and whether they are guests: a hello is five signatures, the same ones each time. */
   readonly #admissions = new Map<string, Admission>()
   #isStarted = false
   #isAway = false
@@ -61,7 +63,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     this.name = options.name
     this.#fabric = fabric
     this.#options = options
-    this.#gossip = new GossipFlood(fabric, this, () => [...this.#connections.values()].map(({ link, admission }) => ({ link, peer: admission.peer })))
+    this.#gossip = new GossipFlood(fabric, this)
     fabric.join(this)
   }
 
@@ -181,6 +183,14 @@ export class SimulatedNetwork implements Network, GossipHost {
     this.#gossip.subscribe(topic, { judge, deliver })
   }
 
+  blame(peer: KeyId, code: string, detail = ''): void {
+    const connection = this.#connections.get(peer)
+    const cutOff = connection === undefined ? null : this.#conduct.blame(accountOf(connection.admission), { code, detail }, this.#fabric.time.now())
+    if (cutOff === null || connection === undefined) return
+    this.#fabric.note(`cut off ${this.name} > ${cutOff.account.name}`)
+    this.#breakOff(connection.link, this.#fabric.drawDelayMs())
+  }
+
   async publish(topic: string, message: Uint8Array): Promise<number> {
     return this.#gossip.publish(topic, message)
   }
@@ -191,7 +201,9 @@ export class SimulatedNetwork implements Network, GossipHost {
     const own = composeHello(mesh, chain(), this.#options.identity)
     learnCharters(planCharters(visitor.#options.chain(), mesh, own))
     const now = this.#fabric.time.now()
-    const context = `${door} ${chain().versions.at(-1)?.id ?? ''}`
+    const conduct = this.#conduct.admit(visitor.self, now)
+    if (!conduct.ok) return conduct
+    const context = `${door === 'guest'} ${chain().versions.at(-1)?.id ?? ''}`
     const before = visitor.#admissions.get(context)
     if (before?.membership && checkCredentialCurrent(before.membership.credential.body, now).ok) return accept(before)
     const hello = composeHello(visitor.#options.chain().mesh, visitor.#options.chain(), visitor.#options.identity)
@@ -204,6 +216,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     const { admission } = connection
     const stale = this.#connections.get(admission.peer)
     this.#connections.set(admission.peer, connection)
+    this.#gossip.link(admission.peer, connection.link)
     if (stale === undefined) this.#tell({ kind: 'connected', admission })
     else this.#drop(stale.link)
   }
@@ -219,6 +232,7 @@ export class SimulatedNetwork implements Network, GossipHost {
     const connection = this.#connections.get(peer)
     if (connection?.link !== link) return
     this.#connections.delete(peer)
+    this.#gossip.unlink(peer)
     this.#drop(link)
     this.#tell({ kind: 'disconnected', admission: connection.admission })
   }
@@ -263,9 +277,9 @@ export class SimulatedNetwork implements Network, GossipHost {
 
   #put(link: Link<SimulatedNetwork>, protocol: string, message: Uint8Array, signal: AbortSignal, told: { readonly answer: (answer: Answer) => void; readonly end?: () => void }): void {
     const host: SimulatedNetwork = otherEnd(link, this)
-    const bring = (what: string, bytes: Uint8Array, tell: () => void): Promise<void> =>
+    const bring = (kind: 'answer' | 'end', bytes: Uint8Array, tell: () => void): Promise<void> =>
       new Promise((resolve) => {
-        this.#fabric.carry(link, host, `${what} ${protocol}`, bytes, () => {
+        this.#fabric.carry(link, host, { kind, of: protocol, bytes }, () => {
           if (!signal.aborted) tell()
           resolve()
         })
@@ -277,7 +291,7 @@ export class SimulatedNetwork implements Network, GossipHost {
       }
       if (!signal.aborted) await bring('end', noBytes, () => told.end?.())
     }
-    this.#fabric.carry(link, this, `ask ${protocol}`, message, () => void serve())
+    this.#fabric.carry(link, this, { kind: 'ask', of: protocol, bytes: message }, () => void serve())
   }
 
   /** Never throws: what goes wrong is an answer. */

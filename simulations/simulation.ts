@@ -3,10 +3,11 @@
  * liveness phase that ends as soon as everything has come true, or is violated when it has not in time.
  */
 import { Checkers } from './checkers.ts'
-import { calmWeather, Fabric } from './fabric.ts'
+import { calmWeather, Fabric, type MessageCounts } from './fabric.ts'
 import { bootMachine, type Machine, type Sabotage } from './machine.ts'
 import { createWorld, namesByKey, type Member, type World } from './world.ts'
 import { createTraceLog } from './trace-log.ts'
+import { QueueWatch } from './queue-watch.ts'
 import { Ledger, type Violation } from './ledger.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedAdmin } from './simulated-admin.ts'
@@ -19,6 +20,7 @@ import type { Scenario, Story } from './scenario.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
 const checkEveryMs: Millis = 5_000
+const lookEveryMs: Millis = 100
 const livenessMsMax: Millis = 15 * 60_000
 /** After everything has come true: it must stay so. */
 const afterglowMs: Millis = 5_000
@@ -44,6 +46,9 @@ export interface RunReport {
   readonly events: number
   /** From the healing until everything had come true; null when it did not. */
   readonly convergedAfterMs: Millis | null
+  /** When the queues of an endpoint changed last, since the start. */
+  readonly lastChangeMs: Millis
+  readonly messages: MessageCounts
   readonly traceHash: string
   readonly violations: readonly Violation[]
 }
@@ -70,6 +75,7 @@ class Simulation {
   readonly #ledger: Ledger
   readonly #fabric: Fabric<SimulatedNetwork>
   readonly #checkers: Checkers
+  readonly #watch: QueueWatch
   readonly #addresses: readonly EndpointAddress[]
   readonly #machines: Machine[] = []
 
@@ -83,12 +89,14 @@ class Simulation {
     this.#ledger = new Ledger(this.#time)
     this.#fabric = new Fabric({ time: this.#time, random: random.stream('fabric'), trace: this.#trace, weather: story.weather, onFault: (what) => this.#ledger.violate('no-fault', what) })
     this.#addresses = world.endpoints.map(({ name, peer }, index) => ({ key: peer.key, name, addresses: [addressOf(index)] }))
-    const endpoints = new Set(world.endpoints.map(({ peer }) => peer.key))
+    const endpointKeys = new Set(world.endpoints.map(({ peer }) => peer.key))
+    const endpoints = (): Machine[] => this.#machines.filter(({ key }) => endpointKeys.has(key))
+    this.#watch = new QueueWatch(this.#time, endpoints)
     this.#checkers = new Checkers({
       chain: world.chain, clock: this.#time, random: random.stream('reader'), checkSignature: options.checkSignature, ledger: this.#ledger,
       names: namesByKey(world),
       machines: () => this.#machines,
-      endpoints: () => this.#machines.filter(({ key }) => endpoints.has(key))
+      endpoints
     })
   }
 
@@ -122,8 +130,9 @@ class Simulation {
     return convergedAfterMs
   }
 
-  report(): Pick<RunReport, 'events' | 'traceHash' | 'violations'> {
-    return { events: this.#time.events, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
+  report(): Pick<RunReport, 'events' | 'lastChangeMs' | 'messages' | 'traceHash' | 'violations'> {
+    const lastChangeMs = this.#watch.changedAt - this.#world.startedAt
+    return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
   }
 
   #isRunaway(): boolean {
@@ -131,7 +140,11 @@ class Simulation {
   }
 
   async #advance(): Promise<void> {
-    await this.#time.runUntil(this.#time.now() + checkEveryMs)
+    const until = this.#time.now() + checkEveryMs
+    while (this.#time.now() < until) {
+      await this.#time.runUntil(this.#time.now() + lookEveryMs)
+      await this.#watch.look()
+    }
     await this.#checkers.checkAlways()
   }
 

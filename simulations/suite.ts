@@ -65,7 +65,7 @@ export const runSuite = async (assignments: readonly Assignment[], { onRun, onTr
     const startedAt = stopwatch()
     const first = await runSimulation({ ...options, ...(onTrace === undefined ? {} : { onTrace }) })
     const tookMs = stopwatch() - startedAt
-    const report = index % repeatEvery === 0 ? compareRuns(first, await runSimulation(options)) : first
+    const report = (index + 1) % repeatEvery === 0 ? compareRuns(first, await runSimulation(options)) : first
     runs.push({ report, tookMs })
     onRun(report)
   }

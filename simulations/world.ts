@@ -7,6 +7,7 @@ import { credentialKind, type CredentialBody } from '../src/record/credential.ts
 import { inviteKind, type Labels, type Role } from '../src/record/invite.ts'
 import { signerFromSeed, type Signer } from '../src/record/keys.ts'
 import { sealRecord } from '../src/record/record.ts'
+import { rememberSigned } from './signature-memory.ts'
 import { sessionKind } from '../src/record/session.ts'
 import { openCharterChain, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { KeyId, MeshId, Millis } from '../src/base/brand.ts'
@@ -36,7 +37,7 @@ export const groups = ['web', 'data', 'edge'] as const
 const invitesOpenMs = 3_600_000
 
 export const createWorld = (seed: string, sizes: { readonly endpoints: number; readonly agents: number }): World => {
-  const keyOf = (name: string): Signer => signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`)))
+  const keyOf = (name: string): Signer => rememberSigned(signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`))))
   const [root, admin, adminPeer] = [keyOf('root'), keyOf('admin'), keyOf('peer admin')]
   const endpointNames = namesOf('endpoint', sizes.endpoints)
   const charter = sealRecord(
@@ -53,25 +54,38 @@ export const createWorld = (seed: string, sizes: { readonly endpoints: number; r
   const mesh = charter.id as string as MeshId
   const chain = openCharterChain(mesh, [charter.bytes])
   if (!chain.ok) throw new Error(`the simulated charter is not valid: ${chain.detail}`)
-  const enrol = (name: string, role: Role, labels: Labels): Member => enrolMember({ mesh, admin, keyOf }, { name, role, labels })
+  const invite = (name: string, role: Role, labels: Labels): Invite => makeInvite({ mesh, admin, token: keyOf(`token ${name}`) }, role, labels)
+  /** One for each group: a fleet's agents come by a token that is good for many. */
+  const groupInvites = groups.map((group) => invite(group, 'agent', { group }))
+  const enrol = (name: string, by: Invite | undefined): Member => {
+    if (by === undefined) throw new Error(`no invite for ${name}`)
+    return enrolMember({ admin, keyOf }, name, by)
+  }
   const session = { mesh, admin: admin.key, peer: adminPeer.key, issuedAt: startedAt, expiresAt: startedAt + limits.trust.sessionValidityMs }
   return {
     startedAt, chain: chain.value, admin, adminPeer,
     adminSession: sealRecord(sessionKind, session, [admin]).bytes,
-    endpoints: endpointNames.map((name) => enrol(name, 'endpoint', {})),
-    agents: namesOf('agent', sizes.agents).map((name, index) => enrol(name, 'agent', { group: groups[index % groups.length] ?? groups[0] }))
+    endpoints: endpointNames.map((name) => enrol(name, invite(name, 'endpoint', {}))),
+    agents: namesOf('agent', sizes.agents).map((name, index) => enrol(name, groupInvites[index % groups.length]))
   }
 }
 
 const namesOf = (kind: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${kind}-${index + 1}`)
 
-const enrolMember = (
-  { mesh, admin, keyOf }: { readonly mesh: MeshId; readonly admin: Signer; readonly keyOf: (name: string) => Signer },
-  { name, role, labels }: { readonly name: string; readonly role: Role; readonly labels: Labels }
-): Member => {
-  const [token, peer, executor] = [keyOf(`token ${name}`), keyOf(`peer ${name}`), keyOf(`executor ${name}`)]
-  const terms = { mesh, enroller: admin.key, token: token.key, counter: admin.key, role, labels, uses: 1, issuedAt: startedAt, expiresAt: startedAt + invitesOpenMs }
-  const invite = sealRecord(inviteKind, terms, [admin])
+interface Invite {
+  readonly token: Signer
+  readonly record: Membership['invite']
+}
+
+const makeInvite = ({ mesh, admin, token }: { readonly mesh: MeshId; readonly admin: Signer; readonly token: Signer }, role: Role, labels: Labels): Invite => {
+  const uses = role === 'endpoint' ? 1 : limits.trust.inviteUsesMax
+  const terms = { mesh, enroller: admin.key, token: token.key, counter: admin.key, role, labels, uses, issuedAt: startedAt, expiresAt: startedAt + invitesOpenMs }
+  return { token, record: sealRecord(inviteKind, terms, [admin]) }
+}
+
+const enrolMember = ({ admin, keyOf }: { readonly admin: Signer; readonly keyOf: (name: string) => Signer }, name: string, { token, record: invite }: Invite): Member => {
+  const [peer, executor] = [keyOf(`peer ${name}`), keyOf(`executor ${name}`)]
+  const { mesh, role, labels } = invite.body
   const body: CredentialBody = {
     mesh, invite: invite.bytes, peer: peer.key, executor: executor.key, name, role, labels,
     sealing: toBase32(sha256(utf8(`sealing ${name}`))),

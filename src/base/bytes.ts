@@ -3,7 +3,28 @@
  */
 import { base32 } from 'multiformats/bases/base32'
 
-export const toBase32 = (bytes: Uint8Array): string => base32.baseEncode(bytes)
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+/** Two characters for each ten bits. */
+const pairs: readonly string[] = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >> 5]}${alphabet[bits & 31]}`)
+
+/** RFC 4648, lower case, without padding. By pairs: ids are made of every record that is read. */
+export const toBase32 = (bytes: Uint8Array): string => {
+  let text = ''
+  let bits = 0
+  let count = 0
+  for (const byte of bytes) {
+    // Never more than 17 bits: what was taken is cut off.
+    bits = ((bits & 0x1ff) << 8) | byte
+    count += 8
+    if (count < 10) continue
+    count -= 10
+    text += pairs[(bits >> count) & 0x3ff] ?? ''
+  }
+  if (count === 0) return text
+  const rest = (bits << (10 - count)) & 0x3ff
+  return text + (pairs[rest] ?? '').slice(0, count > 5 ? 2 : 1)
+}
+
 export const fromBase32 = (text: string): Uint8Array => base32.baseDecode(text)
 
 /** -1, 0 or 1 by UTF-16 code unit; for the ASCII ids used here that is the order of their bytes. */
@@ -11,6 +32,8 @@ export const compareText = (left: string, right: string): -1 | 0 | 1 => (left < 
 
 /** -1, 0 or 1 by code point, which is the order of the UTF-8 bytes. UTF-16 puts U+E000 to U+FFFF above the surrogate pairs. */
 export const compareCodePoints = (left: string, right: string): -1 | 0 | 1 => {
+  // Without surrogates and what lies above them the orders agree, and the engine's own comparison is many times faster.
+  if (!surrogatesAndAbove.test(left) && !surrogatesAndAbove.test(right)) return compareText(left, right)
   const length = Math.min(left.length, right.length)
   let index = 0
   while (index < length && left.charCodeAt(index) === right.charCodeAt(index)) index += 1
@@ -18,6 +41,7 @@ export const compareCodePoints = (left: string, right: string): -1 | 0 | 1 => {
   return codePointRank(left.charCodeAt(index)) < codePointRank(right.charCodeAt(index)) ? -1 : 1
 }
 
+const surrogatesAndAbove = /[\ud800-\uffff]/
 const codePointRank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
 export const compareBytes = (left: Uint8Array, right: Uint8Array): -1 | 0 | 1 => {

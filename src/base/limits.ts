@@ -26,7 +26,9 @@ export const limits = {
     statementBytesMax: 16 * KiB,
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
-    receiptsPerEntryMax: 32
+    receiptsPerEntryMax: 32,
+    /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
+    provenSignaturesMax: 65_536
   },
   indication: {
     targetNodesMax: 512,
@@ -70,6 +72,12 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
+  store: {
+    /** Tables up to this are read whole at each start: 0.4 s at 350 MiB/s. Larger ones after an end that was not in good order. */
+    alwaysCheckedBytes: 128 * MiB,
+    /** Opening writes two logs of 2 MiB into tables, and a new log and manifest. */
+    reopenBytesMin: 8 * MiB
+  },
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -97,9 +105,20 @@ export const limits = {
     /** A restart of an endpoint brings all of its agents back at once. */
     inboundConnectionsPerSecondMax: 500,
     incomingPendingConnectionsMax: 500,
-    streamsPerProtocolMax: 256,
+    /** The share of one remote address in those that have not said hello yet: whoever is silent there leaves room for the others. */
+    pendingConnectionsPerAddressMax: 250,
+    /** Within a second a refusal of each kind of intruder is worth a line in the log; a flood of them is not. */
+    refusalsLoggedPerSecond: 1,
+    refusalsLoggedBurst: 20,
+    /**
+     * On one connection, of all protocols together: above what conduct allows to ask at once, so that it is conduct that
+     * notices. Bitswap, gossip and libp2p's own take a few dozen at most.
+     */
+    streamsPerConnectionMax: 512,
     /** Streams that the other side opens before this one has finished setting up the connection. */
     earlyStreamsMax: 64,
+    /** An answer that its asker does not take within this is dropped: 4 MiB from 0.3 Mbit/s upwards. */
+    answerStallMs: 2 * minute,
     /** Answers that wait to be read; beyond it the sender is made to wait. */
     readAheadBytesMax: 1 * MiB,
     /** Must not exceed what libp2p buffers for a paused stream, 4 MiB. */
@@ -116,6 +135,49 @@ export const limits = {
     endpointsMax: 64,
     reconnectMsMin: 250,
     reconnectMsMax: 30 * second
+  },
+  conduct: {
+    /** Ten pieces of garbage, twenty stalls, a hundred questions too many, within what is forgiven meanwhile. */
+    pointsMax: 100,
+    garbagePoints: 10,
+    stallPoints: 5,
+    excessPoints: 1,
+    /** A peer of another release that sends one wrong message with each pull, every 30 s, stays far below. */
+    pointsForgivenPerSecond: 1,
+    /** Doubled with each episode: long enough that a flood costs less than 1% of the time, short enough for a peer that was repaired. */
+    cutOffMsMin: 1 * minute,
+    cutOffMsMax: 1 * hour,
+    /** One earlier episode is forgiven for each span without another. */
+    episodeForgivenMs: 2 * hour,
+    /** Remembered, about 1 KiB each: twice 10,000 agents. The oldest that is gone and was good goes first. */
+    accountsMax: 20_000,
+    /**
+     * A question costs one token and one for each 64 KiB, of what its account may in all and on its protocol. Whoever asks
+     * one at a time is slowed by it and no more: an agent that hands over a backlog by pulls of 512 KiB gets 7 a second,
+     * 3.5 MiB; an endpoint that catches up on 1,000,000 entries asks 1700 at a time, 12 times a second at 20,000 entries.
+     * A flood of pulls of 2 ms takes an eighth of a processor at most.
+     */
+    bytesPerToken: 64 * KiB,
+    questions: { perSecond: 128, burst: 512 },
+    questionsPerProtocol: { perSecond: 64, burst: 256 },
+    /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
+    streams: { perSecond: 1000, burst: 2000 },
+    /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
+    heldBytesMax: 32 * MiB,
+    heldBytesInAllMax: 512 * MiB,
+    /** Gossip messages of one peer that are being judged: several times the pool's queue. What is more is ignored; pull and sync bring it. */
+    judgingMax: 256,
+    /**
+     * Questions at once, connections at once and by rate, gossip. A node asks one question of each kind at a time, and an
+     * endpoint one more for each operator who reads outputs through it. An admin's 20 commands, or a hundred orders that one
+     * process follows, are one account. An endpoint passes on what thousands of agents say at once, an agent its own.
+     */
+    ranks: {
+      node: { questionsOpenMax: 64, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 100, burst: 1000 } },
+      endpoint: { questionsOpenMax: 128, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 2000, burst: 20_000 } },
+      admin: { questionsOpenMax: 256, connectionsMax: 256, connections: { perSecond: 20, burst: 400 }, gossip: { perSecond: 100, burst: 1000 } },
+      guest: { questionsOpenMax: 8, connectionsMax: 2, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 1, burst: 1 } }
+    }
   },
   gossip: {
     /**
@@ -159,6 +221,8 @@ export const limits = {
     ordersBytesMax: 1 * MiB,
     ordersMax: 64,
     haveMax: 1024,
+    /** A node signs its presence anew after this: below the shortest wait between two timed questions, so that each of these brings news. */
+    presenceAgeMs: 20 * second,
     /**
      * Lives of one author's log: a new one begins after each restored backup. At 100 bytes each an answer names them in 25 KiB.
      * At the bound nothing is appended any more, and the node must be enrolled anew.
@@ -200,9 +264,33 @@ export const limits = {
     /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
     presencesMax: 1024,
     presencesBytesMax: 512 * KiB,
-    /** Rounds without news in which two digests may differ before the cursor is given up; doubled each time. */
+    /** Rounds without news in which two digests may differ before heads are compared; doubled each time that brings nothing. */
     idleRoundsMin: 3,
-    idleRoundsMax: 1024
+    /** The same where there is news in every round: on a busy mesh digests differ by what is under way. */
+    busyRoundsMin: 24,
+    idleRoundsMax: 1024,
+    /** Ranges of arrivals that came from one endpoint: 80 bytes each, 5 MiB for 64 endpoints; what is forgotten is sent back to it. */
+    arrivalRangesMax: 1024,
+    /** The first cut of the heads is paid once: 1 KiB. The next two then cut in 9 at 10,000 logs, which is paid for each log that differs. */
+    firstPartsMax: 64,
+    partsMax: 32,
+    /** Logs for each part of the last cut, and how many are told instead of cut once more: 0.15 KiB each. */
+    leafLogs: 2,
+    listedLogsMax: 4,
+    /** Of 12 bytes, with a bound of some 5: a question that asks for every second log of 16,000 takes 140 KiB. */
+    askedPrintsMax: 8192,
+    answerPrintsMax: 16_384,
+    /** 10,000 authors fit in one answer: 2.4 MiB. */
+    headsMax: 16_384,
+    /** 0.1 KiB each. */
+    wantedMax: 16_384,
+    /** Ranges that wait to be compared, 0.1 KiB each; a million logs make some 40,000. */
+    partsHeldMax: 131_072,
+    /** Answers in a row that bring nothing new before a peer is left alone; comparing many logs takes one more for each 512 of them. */
+    barrenAnswersMax: 16,
+    logsPerBarrenAnswer: 512,
+    /** Heads are compared with one endpoint at a time, so that nothing is fetched twice; one that takes longer gives way to the next. */
+    turnMsMax: 5 * minute
   },
   queue: {
     /** Entries that wait for an earlier one of their log. */
@@ -210,6 +298,8 @@ export const limits = {
     pendingEntriesPerAuthorMax: 64,
     /** Heads kept in memory: 0.3 KiB each; two lives of 10,000 authors fit. */
     cachedLogsMax: 20_000,
+    /** Entries that came lately and are known again without decoding: 0.3 KiB each; an outcome of each of 20,000 nodes. */
+    recentEntriesMax: 20_000,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */
@@ -254,6 +344,9 @@ export const limits = {
     commandBytesMax: 5 * MiB,
     /** While orders wait for their time, the clock is looked at this often: a jump ahead is not slept through. */
     clockLookMs: 1 * minute,
+    /** Between two tries at a journal that cannot be written. */
+    journalRetryMsMin: 250,
+    journalRetryMsMax: 10 * second,
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },

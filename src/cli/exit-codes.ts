@@ -43,7 +43,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'not-authorised', 'not-an-admin', 'not-permitted', 'payload-too-large', 'bad-payload', 'payload-unavailable', 'payload-incomplete',
       'unknown-format', 'not-accepted', 'bad-validity', 'bad-location', 'expired', 'not-yet-valid',
       // the token or the name
-      'bad-token', 'token-expired', 'token-used-up', 'wrong-counter', 'name-taken', 'mesh-has-endpoint', 'root-key-missing', 'not-an-enroller', 'clock-skew',
+      'bad-token', 'token-expired', 'token-used-up', 'token-uncounted', 'wrong-counter', 'name-taken', 'mesh-has-endpoint', 'root-key-missing', 'not-an-enroller', 'clock-skew',
       // who asks, or in whose name
       'wrong-mesh', 'wrong-type', 'charter-expired', 'charter-behind', 'charter-unknown', 'bad-charter', 'bad-credential',
       'credential-expired', 'bad-session', 'session-expired', 'not-admitted', 'not-an-endpoint', 'bad-proof', 'bad-signature',
@@ -55,7 +55,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
     [
       'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
       'wrong-home', 'file-missing', 'key-permissions', 'bad-config', 'bad-key-file', 'bad-charter-file', 'bad-credential-file',
-      'store-locked', 'store-unusable', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
+      'store-locked', 'store-unusable', 'store-damaged', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
       'blocks-unwritable', 'outputs-unusable', 'disk-full'
     ]
   ],

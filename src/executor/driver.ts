@@ -1,33 +1,30 @@
 /**
  * Performs what the job machine decides, in order: persist before send, persist before spawn. It holds what the machine
- * must not: journal, cache, processes, signatures, the pipe to the agent. A journal that fails ends everything, since
- * nothing may be done that is not written down.
+ * must not: journal, cache, processes, signatures, the pipe to the agent. While the journal cannot be written nothing is
+ * started and outcomes wait in memory; a journal that cannot be read ends everything.
  */
-import { toText } from '../base/bytes.ts'
-import { assert, describeError } from '../base/errors.ts'
+import { describeError, isWritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { reject } from '../base/result.ts'
-import { draftRestored, openAdopted } from './adoption.ts'
+import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
-import type { IndicationId, MeshId } from '../base/brand.ts'
+import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
+import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
-import { computeEnvironment, type BaseEnvironment } from './environment.ts'
+import type { BaseEnvironment } from './environment.ts'
 import type { InstructionCache } from './file-cache.ts'
 import type { KeptOutputs } from './file-output.ts'
-import type { Executables, Format, Launch } from './format.ts'
+import type { Executables, Format } from './format.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
-import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
+import { Launches } from './launches.ts'
 import type { Journal, Statement } from './journal.ts'
-import type { RunReport } from './outcome.ts'
 import { Outbox } from './outbox.ts'
-import { matchOutput } from './output-pattern.ts'
-import { prepareLaunch } from './preparation.ts'
 import { sealStatement } from './statement-sealing.ts'
 import type { Verifier } from './verification.ts'
 
@@ -44,11 +41,13 @@ export interface DriverDeps {
   readonly baseEnvironment: BaseEnvironment
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
+  /** Durable: an order is about to start that was created after now, by the clock of its admin. */
+  readonly noteAhead: (createdAt: Millis) => void
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
   readonly log: Log
-  /** Called once when the journal failed: the process must end. */
+  /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
 
@@ -56,9 +55,13 @@ export class ExecutorDriver {
   readonly #deps: DriverDeps
   readonly #machine: JobMachine
   readonly #guard: ClockGuard
-  readonly #launches = new Map<IndicationId, Launch>()
+  readonly #launches: Launches
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
+  readonly #backlog: Backlog
+  readonly #adoption: Adoption
+  /** Their start could not be recorded: the `spawn` that follows is passed over. */
+  readonly #unstarted = new Set<IndicationId>()
   #effects: JobEffect[] = []
   #performing: Promise<void> | undefined
   #failed = false
@@ -71,6 +74,15 @@ export class ExecutorDriver {
     this.#deps = deps
     this.#machine = new JobMachine(options)
     this.#guard = new ClockGuard(deps.clock, () => deps.verifier.newestVerified, deps.log)
+    this.#backlog = new Backlog({
+      ...deps,
+      probe: () => deps.journal.probe(),
+      onBlocked: () => this.#dispatch({ kind: 'journal-blocked' }),
+      onFree: () => this.#dispatch({ kind: 'journal-free' }),
+      fatal: (error) => this.#fail(error)
+    })
+    this.#launches = new Launches(deps)
+    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -79,6 +91,7 @@ export class ExecutorDriver {
     const records = await journal.active()
     const orphans = await killOrphans(new Set(records.filter(({ attempts }) => attempts > 0).map(({ id }) => id)))
     if (orphans > 0) log.warn('processes of an executor that had ended were killed', { orphans })
+    if (journal.lostBefore > 0) this.#dispatch({ kind: 'memory-lost', before: journal.lostBefore })
     for (const record of records) {
       const order = verifier.open(record.bundle)
       if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
@@ -123,6 +136,8 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'stop' })
     await this.#drained.promise
     this.#cancelTick()
+    const unwritten = await this.#backlog.settle()
+    if (unwritten > 0) this.#deps.log.error('outcomes could not be written down: the next start will call these orders interrupted', { count: unwritten })
   }
 
   /** Resolves when the agent has kept every statement. */
@@ -174,22 +189,20 @@ export class ExecutorDriver {
   }
 
   async #receiveKept(id: Statement['id']): Promise<void> {
-    const { journal, outputs } = this.#deps
-    const statement = await journal.keep(id)
+    const { journal, outputs, log } = this.#deps
+    const statement = await journal.keep(id).catch((error: unknown) => {
+      log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
+      return undefined
+    })
     for (const output of [statement?.body.stdout, statement?.body.stderr]) if (typeof output?.cid === 'string') await outputs.release(output.cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
-  /** Confirmed only when all of it is written down. */
   async #receiveAdopted(batch: number, statements: readonly Uint8Array[]): Promise<void> {
-    const { signer, mesh, log } = this.#deps
-    for (const bytes of statements) {
-      const statement = openAdopted(bytes, signer.key, mesh)
-      if (statement === undefined) log.warn('a statement that is not of this executor was passed over')
-      else this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
-    }
+    for (const statement of this.#adoption.open(statements)) this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
     while (this.#performing !== undefined) await this.#performing
-    if (!this.#failed) this.#outbox?.push({ kind: 'adopted', batch })
+    // Not confirmed before all of it is written down.
+    if (!this.#failed) await this.#backlog.insist(async () => this.#outbox?.push({ kind: 'adopted', batch }))
   }
 
   #dispatch(event: JobEvent): void {
@@ -211,63 +224,80 @@ export class ExecutorDriver {
         for (const effect of effects) await this.#perform(effect)
       }
     } catch (error) {
-      this.#failed = true
-      this.#cancelTick()
-      for (const run of this.#runs.values()) run.signal('SIGKILL') // nobody will follow them any more
-      this.#drained.resolve()
-      this.#deps.fatal(error)
+      this.#fail(error)
     }
     this.#performing = undefined
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true
+    this.#cancelTick()
+    for (const run of this.#runs.values()) run.signal('SIGKILL') // nobody will follow them any more
+    this.#drained.resolve()
+    this.#deps.fatal(error)
   }
 
   async #perform(effect: JobEffect): Promise<void> {
     const { journal, verifier, clock } = this.#deps
     switch (effect.kind) {
-      case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.order.id, history: await journal.recall(effect.order) })
+      case 'recall': return this.#recall(effect.order)
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
-      case 'record-accepted': return journal.recordAccepted(effect.order)
+      // One that is not written is offered again after a restart, as after a power cut.
+      case 'record-accepted': return void (await this.#backlog.attempt(() => journal.recordAccepted(effect.order)))
       case 'want-payload': return this.#wantPayload(effect.order)
       case 'prepare': return void this.#prepare(effect.order)
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
       case 'record-started': return this.#recordStarted(effect)
-      case 'spawn': return this.#spawn(effect.order)
+      case 'spawn': return this.#unstarted.delete(effect.order.id) ? undefined : this.#spawn(effect.order)
       case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
-      case 'record-attempt': return journal.recordAttempt(effect.order, effect.attempt, effect.startedAt)
-      case 'record-adopted': return journal.recordAdopted(effect.statement)
-      case 'settle-adopted': return this.#settleAdopted()
+      case 'record-attempt': return this.#backlog.insist(() => journal.recordAttempt(effect.order, effect.attempt, effect.startedAt))
+      case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
+      case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
       case 'record-outcome': return this.#recordOutcome(effect)
-      case 'discard': return this.#discard(effect.indication)
+      case 'discard': return this.#launches.discard(effect.indication)
       case 'repeat': return this.#outbox?.pushHint({ kind: 'statement', statement: effect.statement })
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
       case 'drained': return this.#drained.resolve()
     }
   }
 
+  /** Effects are performed one after another, so each statement names the one before. */
+  #seal(draft: StatementDraft): Statement {
+    const { signer, mesh, journal } = this.#deps
+    return sealStatement(signer, mesh, journal.last, draft)
+  }
+
   async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
-    const running = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
-    await this.#deps.journal.recordStarted(effect.order, effect.attempt, effect.statement.at, running)
-    this.#outbox?.pushStatement(running)
+    const { journal, noteAhead } = this.#deps
+    const { order, attempt, statement } = effect
+    const isRecorded = await this.#backlog.attempt(async () => {
+      const running = this.#seal(statement)
+      if (order.body.createdAt > statement.at) noteAhead(order.body.createdAt)
+      await journal.recordStarted(order, attempt, statement.at, running)
+      this.#outbox?.pushStatement(running)
+    })
+    if (isRecorded) return
+    this.#unstarted.add(order.id)
+    this.#dispatch({ kind: 'not-started', indication: order.id })
+  }
+
+  async #recall(order: Order): Promise<void> {
+    const { journal } = this.#deps
+    const history = await journal.recall(order.id).catch((error: unknown) => {
+      if (!isWritError(error, 'store-write-failed')) throw error // after a full disk it is opened anew, and there was no room for that
+      return { kind: 'unreadable' as const }
+    })
+    const isForgotten = history.kind === 'fresh' && order.body.expiresAt < journal.forgottenBefore
+    this.#dispatch({ kind: 'recalled', indication: order.id, history: isForgotten ? { kind: 'forgotten' } : history })
   }
 
   async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
-    const outcome = sealStatement(this.#deps.signer, this.#deps.mesh, effect.statement)
-    await this.#deps.journal.recordOutcome(effect.order, outcome)
-    this.#outbox?.pushStatement(outcome)
-    this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
-  }
-
-  /** Their processes may still run, where a home was restored under a running machine. */
-  async #settleAdopted(): Promise<void> {
-    const { journal, signer, mesh, killOrphans, clock, log } = this.#deps
-    const unsettled = await journal.unsettled()
-    if (unsettled.length === 0) return
-    await killOrphans(new Set(unsettled.map(({ body }) => body.indication)))
-    for (const { body } of unsettled) {
-      const outcome = sealStatement(signer, mesh, draftRestored(body, clock.now()))
-      await journal.settle(outcome)
+    await this.#backlog.insist(async () => {
+      const outcome = this.#seal(effect.statement)
+      await this.#deps.journal.recordOutcome(effect.order, outcome)
       this.#outbox?.pushStatement(outcome)
-      log.warn('an order had been started before this home was restored', { indication: body.indication })
-    }
+      this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
+    })
   }
 
   async #wantPayload({ id, body, bundle }: Order): Promise<void> {
@@ -281,19 +311,14 @@ export class ExecutorDriver {
 
   /** Beside the other effects, since it may look at many files. */
   async #prepare(order: Order): Promise<void> {
-    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
-    if (this.#machine.order(order.id) === undefined) return // cancelled or expired meanwhile
-    if (launch.ok) this.#launches.set(order.id, launch.value)
-    this.#dispatch({ kind: 'prepared', indication: order.id, verdict: launch.ok ? { ok: true, value: null } : launch })
+    const isWanted = (): boolean => this.#machine.order(order.id) !== undefined // not cancelled or expired meanwhile
+    const verdict = await this.#launches.prepare(order, isWanted)
+    if (isWanted()) this.#dispatch({ kind: 'prepared', indication: order.id, verdict })
   }
 
   async #spawn(order: Order): Promise<void> {
-    const launch = this.#launches.get(order.id)
-    assert(launch, 'an order is spawned that was not prepared')
     try {
-      const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(order.id)
-      const environment = computeEnvironment(this.#deps.baseEnvironment, order.id, order.body, temporary)
-      const run = this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+      const run = await this.#launches.start(order)
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
@@ -303,26 +328,7 @@ export class ExecutorDriver {
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
-    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#matchOutput(order, result) } })
-  }
-
-  async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
-    if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
-    try {
-      return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))
-    } catch (error) {
-      this.#deps.log.error('a kept output could not be read', { indication: id, detail: describeError(error) })
-      return 'unmatched'
-    }
-  }
-
-  async #discard(id: IndicationId): Promise<void> {
-    this.#launches.delete(id)
-    try {
-      await this.#deps.cache.discard(id)
-    } catch (error) {
-      this.#deps.log.warn('the files of a job could not all be removed', { indication: id, detail: describeError(error) }) // the next start removes them
-    }
+    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
   }
 
   #scheduleHousekeeping(): void {

@@ -1,9 +1,10 @@
 /** The environment of a job: nothing of the executor's own but where to find programs and a home. Pure. */
-import type { IndicationId } from '../base/brand.ts'
+import type { IndicationId, KeyId } from '../base/brand.ts'
 import type { IndicationBody } from '../record/indication.ts'
 
-/** What a job inherits. */
+/** What a job inherits, and who runs it. */
 export interface BaseEnvironment {
+  readonly executor: KeyId
   readonly path: string
   readonly home: string
   readonly lang: string
@@ -14,6 +15,7 @@ export const computeEnvironment = (base: BaseEnvironment, id: IndicationId, body
   const environment: Record<string, string> = { PATH: base.path, HOME: base.home, LANG: base.lang, TMPDIR: temporaryDirectory, ...body.environment }
   for (const [name, value] of Object.entries(body.parameters)) environment[`WRIT_PARAM_${name.toUpperCase()}`] = value
   environment['WRIT_INDICATION'] = id
+  environment['WRIT_EXECUTOR'] = base.executor
   return environment
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the job machine is told, and what it wants done. The one who performs the effects has these duties:
- * perform them in order, one after the other; `record-…` resolves only when the journal holds the record, and a
- * statement leaves only after it was recorded; a failed record ends the process rather than going on.
+ * perform them in order, one after the other; a statement leaves only after it was recorded. Where the journal cannot be
+ * written it says `journal-blocked`; a start that was not recorded is not spawned, an outcome is kept until it is.
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
@@ -23,6 +23,8 @@ export type History =
   | { readonly kind: 'fresh' }
   /** So old that the journal may have forgotten it: it expired long ago, whatever the clock says now. */
   | { readonly kind: 'forgotten' }
+  /** It cannot be read now. */
+  | { readonly kind: 'unreadable' }
   | { readonly kind: 'started' }
   | { readonly kind: 'finished'; readonly statement: Uint8Array }
 
@@ -48,6 +50,8 @@ export type JobEvent =
   | { readonly kind: 'exited'; readonly indication: IndicationId; readonly report: RunReport }
   /** An authorised cancel for an order that is known already. */
   | { readonly kind: 'cancel'; readonly indication: IndicationId }
+  /** Before `restored`: the journal was lost, or taken from a backup. It does not know all that was started before this time. */
+  | { readonly kind: 'memory-lost'; readonly before: Millis }
   /** From the journal, before any other event: an order without an outcome. */
   | { readonly kind: 'restored'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
   /** What this executor said of an order before its home was restored. */
@@ -58,6 +62,11 @@ export type JobEvent =
   | { readonly kind: 'agent-started' }
   /** The charter chain has grown: what has not started is judged again. */
   | { readonly kind: 'trust-changed' }
+  /** A `record-started` failed, and its `spawn` was not performed. */
+  | { readonly kind: 'not-started'; readonly indication: IndicationId }
+  /** The journal cannot be written, or can be again. */
+  | { readonly kind: 'journal-blocked' }
+  | { readonly kind: 'journal-free' }
   | { readonly kind: 'tick' }
   /** No new jobs; running ones may end within the grace. */
   | { readonly kind: 'stop' }

@@ -3,8 +3,9 @@
  * simulations drive the very machine that production runs.
  *
  * Promises: an order is spawned only right after `record-started`, only while it is known to be fresh (or is an
- * idempotent one with attempts left), judged by the newest charters, prepared, valid by the clock, and not cancelled.
- * None starts before `caught-up`, nor while the wall clock is not believed. Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
+ * idempotent one with attempts left) and younger than what the journal may have lost, judged by the newest charters,
+ * prepared, valid by the clock, and not cancelled. None starts before `caught-up`, nor while the wall clock is not
+ * believed. Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
@@ -19,6 +20,9 @@ export class JobMachine {
   #stopAt: Millis | null = null
   #drained = false
   #isCaughtUp = false
+  /** Orders from before may have been started although the journal does not say so. */
+  #lostBefore: Millis = 0
+  #canRecord = true
   #effects: JobEffect[] = []
 
   constructor(options: JobMachineOptions) {
@@ -64,8 +68,15 @@ export class JobMachine {
         this.#isCaughtUp = true
         this.#effects.push({ kind: 'settle-adopted' })
         return
+      case 'memory-lost':
+        this.#lostBefore = event.before
+        return
       case 'agent-started': return this.#agentStarted()
       case 'trust-changed': return this.#trustChanged()
+      case 'journal-blocked':
+      case 'journal-free':
+        this.#canRecord = event.kind === 'journal-free'
+        return
       case 'stop':
         this.#stopAt ??= now.steady + this.#options.stopGraceMs
         return
@@ -83,6 +94,7 @@ export class JobMachine {
       case 'judged': return this.#judged(job, event.verdict, now)
       case 'cancel': return this.#cancel(job, now)
       case 'exited': return this.#exited(job, event.report, now)
+      case 'not-started': return this.#notStarted(job, now)
       case 'payload-ended':
         if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })
         return
@@ -102,9 +114,9 @@ export class JobMachine {
       if (cancelled) this.#cancel(known, now)
       return
     }
-    if (this.#stopAt !== null || this.#jobs.size >= this.#options.pendingJobsMax) {
-      const detail = this.#stopAt === null ? `${this.#jobs.size} orders wait already` : 'the executor is stopping'
-      this.#effects.push({ kind: 'refuse', indication: order.id, code: 'busy', detail })
+    const obstacle = this.#obstacle()
+    if (obstacle !== null) {
+      this.#effects.push({ kind: 'refuse', indication: order.id, ...obstacle })
       return
     }
     const job = this.#add(order)
@@ -112,15 +124,24 @@ export class JobMachine {
     this.#effects.push({ kind: 'recall', order })
   }
 
+  /** Why no order can be taken up now. */
+  #obstacle(): { readonly code: string; readonly detail: string } | null {
+    if (this.#stopAt !== null) return { code: 'busy', detail: 'the executor is stopping' }
+    if (!this.#canRecord) return { code: 'journal-unwritable', detail: 'the journal cannot be written' }
+    return this.#jobs.size >= this.#options.pendingJobsMax ? { code: 'busy', detail: `${this.#jobs.size} orders wait already` } : null
+  }
+
   #recalled(job: Job, history: History, now: JobMoment): void {
     if (job.phase !== 'recalling') return
     if (history.kind === 'fresh') {
-      if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
+      if (this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
+      else if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
       else this.#judge(job, 'judging')
       return
     }
     if (history.kind === 'forgotten') return this.#refuse(job, 'expired', 'the order expired before others that have run since', now)
     this.#jobs.delete(job.order.id)
+    if (history.kind === 'unreadable') this.#effects.push({ kind: 'refuse', indication: job.order.id, code: 'journal-unwritable', detail: 'the journal cannot be read' })
     if (history.kind === 'finished') this.#effects.push({ kind: 'repeat', statement: history.statement })
   }
 
@@ -128,6 +149,7 @@ export class JobMachine {
     const job = this.#add(order)
     Object.assign(job, { accepted: true, attempts, startedAt })
     if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
+    else if (attempts === 0 && this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
     else this.#judge(job, 'judging')
   }
 
@@ -184,6 +206,13 @@ export class JobMachine {
     this.#finish(job, judgeRun(report, job.ending, body.expected, body.timeoutMs), now, report)
   }
 
+  /** Back to where it was; nothing of it has happened. */
+  #notStarted(job: Job, now: JobMoment): void {
+    if (job.phase !== 'running') return
+    Object.assign(job, { phase: 'ready', attempts: job.attempts - 1, startedAt: job.attempts > 1 ? job.startedAt : null, deadline: null, ending: null, killAt: null })
+    if (job.cancelled) this.#cancel(job, now)
+  }
+
   #agentStarted(): void {
     for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
   }
@@ -216,7 +245,7 @@ export class JobMachine {
   }
 
   #schedule(now: JobMoment): void {
-    if (this.#stopAt !== null) return
+    if (this.#stopAt !== null || !this.#canRecord) return
     this.#fetchNext()
     const free = this.#options.concurrentJobs - this.#running()
     if (free <= 0 || !this.#isCaughtUp || !now.mayAct) return
@@ -282,6 +311,11 @@ export class JobMachine {
     return job
   }
 
+  /** Nothing is known of it, and that says nothing. */
+  #mayHaveStarted({ order: { body } }: Job): boolean {
+    return body.createdAt <= this.#lostBefore && !body.idempotent
+  }
+
   #mayRunAgain(job: Job): boolean {
     return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
   }
@@ -305,5 +339,8 @@ export class JobMachine {
 
 /** Verdicts that another time would change. */
 const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
+const forgotten = (before: Millis): Outcome => ({
+  state: 'interrupted', code: 'journal-lost', detail: `what was started here before ${new Date(before).toISOString()} is not known any more: the order may have run, and is not started`
+})
 
 const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

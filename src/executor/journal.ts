@@ -9,8 +9,12 @@
  *   adopted/<id>             a start before a restore, as its statement says it, that has no outcome yet
  *   newest                   when the newest order was made that was started here: true time has come that far
  *   forgotten                orders that expired before this may have been forgotten
+ *   lost                     what was started before this time may be missing here
+ *   probe                    nothing: written to see whether anything can be
+ *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
+import { toText, utf8 } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
@@ -34,8 +38,7 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
-const [newestKey, forgottenKey] = ['newest', 'forgotten']
-
+const [newestKey, forgottenKey, lostKey, lastKey] = ['newest', 'forgotten', 'lost', 'last']
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
@@ -49,6 +52,8 @@ export class Journal {
   #sequence = 0
   #newest: Millis = 0
   #forgotten: Millis = 0
+  #lostBefore: Millis = 0
+  #last: RecordId | null = null
 
   private constructor(store: KeyValueStore) {
     this.#store = store
@@ -57,16 +62,34 @@ export class Journal {
   /** Errors: `journal-unreadable`. */
   static async open(store: KeyValueStore): Promise<Journal> {
     const journal = new Journal(store)
-    const [newest, forgotten] = await store.getMany([newestKey, forgottenKey])
+    const [newest, forgotten, last] = await store.getMany([newestKey, forgottenKey, lastKey])
     if (newest !== undefined) journal.#newest = decodeMillis(newestKey, newest)
     if (forgotten !== undefined) journal.#forgotten = decodeMillis(forgottenKey, forgotten)
+    if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
       const statement = decodeRecord(statementKind, bytes)
       if (!statement.ok) throw unreadable(key, statement.detail)
       journal.#sequence = Number(key.slice('statement/'.length))
       journal.#unkept.set(statement.value.id, { sequence: journal.#sequence, statement: statement.value })
     }
+    journal.#lostBefore = await readLost(store)
     return journal
+  }
+
+  /** Orders created up to then may have been started although nothing here says so; 0 when nothing was lost. */
+  get lostBefore(): Millis {
+    return this.#lostBefore
+  }
+
+  /** Durable: whatever was started before `at` may be missing here. It never goes back. Errors: `store-write-failed`. */
+  async recordLoss(at: Millis): Promise<void> {
+    await writeLoss(this.#store, at)
+    this.#lostBefore = Math.max(this.#lostBefore, at)
+  }
+
+  /** Errors: `store-write-failed` when nothing can be written. */
+  async probe(): Promise<void> {
+    await this.#store.write([put('probe', new Uint8Array())], { durable: true })
   }
 
   /** Orders without an outcome. Errors: `journal-unreadable`. */
@@ -78,12 +101,17 @@ export class Journal {
     return records
   }
 
-  async recall({ id, body }: Pick<Order, 'id' | 'body'>): Promise<History> {
+  async recall(id: IndicationId): Promise<History> {
     const [finished, active, adopted] = await this.#store.getMany([finishedKey(id), activeKey(id), adoptedKey(id)])
     if (finished !== undefined) return { kind: 'finished', statement: finished }
     if (adopted !== undefined) return { kind: 'started' }
-    if (active === undefined) return { kind: body.expiresAt < this.#forgotten ? 'forgotten' : 'fresh' }
+    if (active === undefined) return { kind: 'fresh' }
     return decodeActive(activeKey(id), active).attempts > 0 ? { kind: 'started' } : { kind: 'fresh' }
+  }
+
+  /** An order that expired before this may have run and been forgotten. */
+  get forgottenBefore(): Millis {
+    return this.#forgotten
   }
 
   /** Not synced: an accepted order that a power cut takes is offered again. */
@@ -130,6 +158,11 @@ export class Journal {
     await this.#writeWith(outcome, [remove(adoptedKey(outcome.body.indication)), ...finish(outcome, latestExpiry(outcome))])
   }
 
+  /** The newest statement of all; null before the first. */
+  get last(): RecordId | null {
+    return this.#last
+  }
+
   /** Statements that the agent has not kept, oldest first. */
   unkept(): Statement[] {
     return [...this.#unkept.values()].map(({ statement }) => statement)
@@ -161,7 +194,8 @@ export class Journal {
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
     this.#sequence += 1
     const sequence = this.#sequence
-    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes)], { durable: true })
+    await this.#store.write([...changes, put(statementKey(sequence), statement.bytes), put(lastKey, utf8(statement.id))], { durable: true })
+    this.#last = statement.id
     this.#unkept.set(statement.id, { sequence, statement })
   }
 }
@@ -176,6 +210,15 @@ const decodeMillis = (key: string, bytes: Uint8Array): Millis => {
   const millis = decoded.ok ? checkShape(millisSchema, decoded.value) : decoded
   if (!millis.ok) throw unreadable(key, millis.detail)
   return millis.value
+}
+
+/** Into a journal that is not opened yet. Errors: `store-write-failed`, `journal-unreadable`. */
+export const writeLoss = async (store: KeyValueStore, at: Millis): Promise<void> =>
+  store.write([put(lostKey, encodeCbor(Math.max(at, await readLost(store))))], { durable: true })
+
+const readLost = async (store: KeyValueStore): Promise<Millis> => {
+  const bytes = await store.get(lostKey)
+  return bytes === undefined ? 0 : decodeMillis(lostKey, bytes)
 }
 
 const encodeActive = (bundle: Bundle, attempts: number, startedAt: Millis | null): Uint8Array => encodeCbor({ bundle, attempts, startedAt })

@@ -1,19 +1,19 @@
-/** The second verification: the payload as it lies in the cache, what the order asks of this machine, and its format. */
+/** Second verification: what is in the cache, the programs that the order asks for, and what its format makes of it. */
 import { assert } from '../base/errors.ts'
 import { reject, type Result } from '../base/result.ts'
 import { searchPathOf, type BaseEnvironment } from './environment.ts'
-import type { Executables, Format, Launch } from './format.ts'
 import type { InstructionCache } from './file-cache.ts'
+import type { Executables, Format, Launch } from './format.ts'
 import type { Order } from './job-events.ts'
 
 export interface PreparationDeps {
   readonly cache: InstructionCache
-  readonly formats: ReadonlyMap<string, Format>
   readonly executables: Executables
   readonly baseEnvironment: BaseEnvironment
+  readonly formats: ReadonlyMap<string, Format>
 }
 
-/** Errors: `payload-mismatch`, `prerequisite-missing`, and those of the format. */
+/** Errors: those of `FileCache.finish` and of the format, `prerequisite-missing`. */
 export const prepareLaunch = async ({ cache, executables, baseEnvironment, formats }: PreparationDeps, { id, body }: Order): Promise<Result<Launch>> => {
   const payload = await cache.finish(id)
   if (!payload.ok) return payload

@@ -1,20 +1,22 @@
 /** From what the machine wants said to what the executor signs. Pure but for the signature. */
 import { sealRecord } from '../record/record.ts'
 import { statementKind } from '../record/statement.ts'
-import type { MeshId } from '../base/brand.ts'
+import type { MeshId, RecordId } from '../base/brand.ts'
 import type { Signer } from '../record/keys.ts'
 import type { StatementDraft } from './job-events.ts'
 import type { Statement } from './journal.ts'
 
 const detailLengthMax = 1024
 
-export const sealStatement = (signer: Signer, mesh: MeshId, draft: StatementDraft): Statement => {
+/** `previous` is the id of this executor's statement before; null for its first. */
+export const sealStatement = (signer: Signer, mesh: MeshId, previous: RecordId | null, draft: StatementDraft): Statement => {
   const { indication, state, at, startedAt, code, detail, report } = draft
   return sealRecord(
     statementKind,
     {
       mesh,
       executor: signer.key,
+      previous,
       indication,
       state,
       at,

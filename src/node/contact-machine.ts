@@ -111,6 +111,7 @@ export class ContactMachine {
     const idle = tracks.filter((track) => this.#isIdle(track))
     const ready = idle.filter(({ retryAt }) => retryAt <= now)
     const missing = Math.max(0, this.#options.wanted[kind] - (tracks.length - idle.length))
+    if (missing === 0 || ready.length === 0) return []
     const chosen = rankByRendezvous(this.#options.self, ready.map(({ contact }) => contact.key)).slice(0, missing)
     return chosen.flatMap((peer) => {
       const track = this.#tracks.get(peer)

@@ -9,9 +9,6 @@ import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { jitter, type Random } from '../base/random.ts'
 import { limits } from '../base/limits.ts'
-import { release } from '../base/release.ts'
-import { presenceKind } from '../record/presence.ts'
-import { sealRecord } from '../record/record.ts'
 import { OwnLog } from '../queue/own-log.ts'
 import { Queue } from '../queue/queue.ts'
 import { isEndpoint } from '../trust/admission.ts'
@@ -24,6 +21,7 @@ import { Gossip } from './gossip.ts'
 import { outputProtocol } from './protocol/output.ts'
 import { LogKeeper, type AskedLog } from './agent/log-keeper.ts'
 import { OutputShelf, type OutputStore } from './agent/output-shelf.ts'
+import { OwnPresence } from './own-presence.ts'
 import { PullLoop } from './pull-loop.ts'
 import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
@@ -88,6 +86,7 @@ export class Node {
   readonly #keeper: LogKeeper
   readonly #pulls: PullLoop
   readonly #contacts: Contacts
+  readonly #presence: OwnPresence
   #stopListening: (() => void) | undefined
   #cancelHousekeeping: (() => void) | undefined
   #lastContactAt: Millis | null = null
@@ -112,6 +111,7 @@ export class Node {
       { self: deps.signer.key, isEndpoint: parts.queue !== undefined, others: this.#otherEndpoints(deps.charters.chain) }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
+    this.#presence = new OwnPresence({ ...deps, mesh: deps.membership.credential.body.mesh, addresses: () => deps.network.addresses() })
     this.#pulls = new PullLoop({ ...deps, pull: (endpoint) => this.#pull(endpoint) }, { intervalMs: options.pullIntervalMs })
     const wanted = parts.queue === undefined ? limits.network.endpointsPerAgent : limits.network.endpointsMax
     this.#contacts = new Contacts(deps, { self: deps.signer.key, wanted: { endpoint: wanted, neighbour: parts.queue === undefined ? limits.network.neighboursMax : 0 } })
@@ -250,11 +250,11 @@ export class Node {
   }
 
   async #pull(endpoint: KeyId): Promise<boolean> {
-    const { network, clock, charters, signer, membership } = this.#deps
+    const { network, clock, charters } = this.#deps
     const { entries, asked } = await this.#keeper.ask(endpoint)
     const request: PullRequest = {
       charterVersion: charters.chain.current.version,
-      presence: sealRecord(presenceKind, { mesh: membership.credential.body.mesh, node: signer.key, at: clock.now(), release, addresses: network.addresses().slice(0, 16) }, [signer]).bytes,
+      presence: this.#presence.record(),
       entries,
       have: this.#agent.have(),
       wanted: asked.wanted === null ? null : { incarnation: asked.wanted.incarnation, from: asked.wanted.from }

@@ -1,15 +1,21 @@
 /**
- * The way of an entry from untrusted bytes to something that may be folded: shape, signatures, and what it carries.
- * Signatures are checked on the thread pool, the entry's and those inside it at once. A bad record inside a good
- * entry is passed over and reported; the entry itself stays, or the log would have a hole.
+ * The way of entries from untrusted bytes to something that may be folded: shape, signatures, and what they carry.
+ * Signatures are checked on the thread pool, those of the entries and of the records inside them at once. Entries of one
+ * author vouch for those that they link to, and so do statements of one executor, whatever entries these stand in: a run
+ * costs one verification.
+ *
+ * A record inside a good entry that says something wrong is passed over and reported; the entry itself stays, or the log
+ * would have a hole. But a statement that neither its own signature nor a later statement vouches for keeps its entry
+ * out: whether something vouches for it depends on what comes along with it, and what is held must not depend on that.
  */
-import { accept, reject, type Result } from '../base/result.ts'
+import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
 import { controlKind, type ControlBody } from '../record/control.ts'
 import { entryKind, type EntryBody, type Receipt } from '../record/entry.ts'
 import { indicationKind } from '../record/indication.ts'
 import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified } from '../record/record.ts'
 import { statementKind, type StatementBody } from '../record/statement.ts'
+import { verifyLinked } from '../record/vouching.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
 import type { CheckSignature } from '../record/keys.ts'
@@ -56,27 +62,70 @@ export const decodeEntry = (mesh: MeshId, bytes: Uint8Array): Result<Sealed<Entr
 export interface IntakeContext {
   readonly chain: CharterChain
   readonly checkSignature: CheckSignature
+  /** Whether a verified entry of its author, from an earlier batch, links to this one. */
+  readonly isVouched?: (entry: Sealed<EntryBody>) => boolean
 }
 
-/** Errors: `bad-signature`. */
-export const openEntry = async (context: IntakeContext, sealed: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
+type OpenedStatement = Result<Verified<StatementBody>>
+
+/** A result for each entry, in their order. Errors: `bad-signature`. */
+export const openEntries = async (context: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<OpenedEntry>[]> => {
+  const { checkSignature, isVouched } = context
+  const [verified, statements] = await Promise.all([
+    verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, ...(isVouched === undefined ? {} : { isVouched }) }),
+    openStatements(context, entries)
+  ])
+  return Promise.all(verified.map(async (result) => (result.ok ? openVerified(context, result.value, statements) : result)))
+}
+
+/** Entries out of the store. They and their statements were verified when they came, perhaps by what came along. */
+export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
+  const checkSignature = (): Promise<boolean> => Promise.resolve(true)
+  return openVerified(context, entry as Verified<EntryBody>, await openStatements({ ...context, checkSignature }, [entry]))
+}
+
+const openVerified = async (context: IntakeContext, record: Verified<EntryBody>, statements: ReadonlyMap<Uint8Array, OpenedStatement>): Promise<Result<OpenedEntry>> => {
+  const { content } = record.body
+  const forged = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'executor' ? statements.get(receipt.statement) : undefined)).find(isForged) : undefined
+  if (forged !== undefined) return forged
   const problems: Rejection[] = []
-  const [verified, content] = await Promise.all([verifyRecord(sealed, [sealed.body.author], context.checkSignature), openContent(context, sealed, problems)])
-  return verified.ok ? accept({ record: verified.value, content, problems }) : verified
+  return accept({ record, content: await openContent(context, record, statements, problems), problems })
 }
 
-const openContent = async (context: IntakeContext, { id, body }: Sealed<EntryBody>, problems: Rejection[]): Promise<OpenedContent> => {
+const isForged = (statement: OpenedStatement | undefined): statement is Rejected => statement?.ok === false && statement.code === 'bad-signature'
+
+/** Every statement in these entries, by its bytes as they stand there. */
+const openStatements = async ({ chain, checkSignature }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Map<Uint8Array, OpenedStatement>> => {
+  const opened = new Map<Uint8Array, OpenedStatement>()
+  const decoded: { readonly bytes: Uint8Array; readonly statement: Sealed<StatementBody> }[] = []
+  for (const { body } of entries) {
+    if (body.content.kind !== 'receipts') continue
+    for (const receipt of body.content.receipts) {
+      if (receipt.kind !== 'executor') continue
+      const statement = decodeInner(chain.mesh, statementKind, receipt.statement)
+      if (statement.ok) decoded.push({ bytes: receipt.statement, statement: statement.value })
+      else opened.set(receipt.statement, statement)
+    }
+  }
+  const results = await verifyLinked(decoded.map(({ statement }) => statement), { checkSignature, signerOf: ({ executor }) => executor })
+  for (const [index, { bytes }] of decoded.entries()) opened.set(bytes, results[index] ?? unread)
+  return opened
+}
+
+const openContent = async (
+  context: IntakeContext,
+  { id, body }: Verified<EntryBody>,
+  statements: ReadonlyMap<Uint8Array, OpenedStatement>,
+  problems: Rejection[]
+): Promise<OpenedContent> => {
   const { author, content } = body
   const pass = (code: string, detail: string): { kind: 'other' } => {
     problems.push({ code, detail, author, entry: id })
     return { kind: 'other' }
   }
   switch (content.kind) {
-    case 'credential': {
-      const opened = openCredential(context.chain, content.credential)
-      const isOwn = !opened.ok || opened.value.credential.body.peer === author
-      return { kind: 'credential', membership: isOwn ? opened : reject('bad-credential', 'the credential is that of another node') }
-    }
+    case 'credential':
+      return { kind: 'credential', membership: openOwnCredential(context, author, content.credential) }
     case 'indication': {
       const opened = await openInner(context, indicationKind, content.indication, (inner) => inner.admin)
       if (!opened.ok) return pass(opened.code, opened.detail)
@@ -88,9 +137,17 @@ const openContent = async (context: IntakeContext, { id, body }: Sealed<EntryBod
       return opened.value.body.admin === author ? { kind: 'control', control: opened.value } : pass('wrong-author', 'the control is that of another admin')
     }
     case 'receipts': {
-      const opened = await Promise.all(content.receipts.map((receipt) => openReceipt(context, receipt)))
-      for (const result of opened) if (!result.ok) pass(result.code, result.detail)
-      return { kind: 'receipts', receipts: opened.flatMap((result) => (result.ok ? [result.value] : [])) }
+      const receipts: OpenedReceipt[] = []
+      for (const receipt of content.receipts) {
+        if (receipt.kind === 'agent') {
+          receipts.push({ kind: 'agent', receipt })
+          continue
+        }
+        const opened = statements.get(receipt.statement) ?? unread
+        if (opened.ok) receipts.push({ kind: 'executor', statement: opened.value })
+        else pass(opened.code, opened.detail)
+      }
+      return { kind: 'receipts', receipts }
     }
     case 'checkpoint':
     case 'fault':
@@ -98,11 +155,14 @@ const openContent = async (context: IntakeContext, { id, body }: Sealed<EntryBod
   }
 }
 
-const openReceipt = async (context: IntakeContext, receipt: Receipt): Promise<Result<OpenedReceipt>> => {
-  if (receipt.kind === 'agent') return accept({ kind: 'agent', receipt })
-  const opened = await openInner(context, statementKind, receipt.statement, (body) => body.executor)
-  return opened.ok ? accept({ kind: 'executor', statement: opened.value }) : opened
+const openOwnCredential = ({ chain }: IntakeContext, author: KeyId, bytes: Uint8Array): Result<Membership> => {
+  const opened = openCredential(chain, bytes)
+  const isOwn = !opened.ok || opened.value.credential.body.peer === author
+  return isOwn ? opened : reject('bad-credential', 'the credential is that of another node')
 }
+
+/** No statement goes without a result; should one, it does not count. */
+const unread = reject('bad-signature', 'the statement was not verified')
 
 const openInner = async <Body extends { readonly mesh: MeshId }>(
   { chain, checkSignature }: IntakeContext,
@@ -110,8 +170,11 @@ const openInner = async <Body extends { readonly mesh: MeshId }>(
   bytes: Uint8Array,
   signer: (body: Body) => KeyId
 ): Promise<Result<Verified<Body>>> => {
+  const decoded = decodeInner(chain.mesh, kind, bytes)
+  return decoded.ok ? verifyRecord(decoded.value, [signer(decoded.value.body)], checkSignature) : decoded
+}
+
+const decodeInner = <Body extends { readonly mesh: MeshId }>(mesh: MeshId, kind: RecordKind<Body>, bytes: Uint8Array): Result<Sealed<Body>> => {
   const decoded = decodeRecord(kind, bytes)
-  if (!decoded.ok) return decoded
-  if (decoded.value.body.mesh !== chain.mesh) return reject('wrong-mesh', `the ${kind.type} is for another mesh`)
-  return verifyRecord(decoded.value, [signer(decoded.value.body)], checkSignature)
+  return decoded.ok && decoded.value.body.mesh !== mesh ? reject('wrong-mesh', `the ${kind.type} is for another mesh`) : decoded
 }

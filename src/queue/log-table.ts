@@ -2,30 +2,17 @@
  * The logs of all authors in a store: their heads, their entries, the order in which entries arrived here, and a digest
  * over all heads that does not depend on that order: two stores with equal digests hold the same logs.
  */
-import { encodeCbor, sha256 } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { drawNonce, type Random } from '../base/random.ts'
 import { put, type KeyValueStore, type Range } from '../base/key-value-store.ts'
-import { toText, utf8 } from '../base/bytes.ts'
+import { utf8 } from '../base/bytes.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { addTerm, termOf } from './head-term.ts'
 import { collectKeys, keys, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
-import type { KeyId, RecordId } from '../base/brand.ts'
-import type { LogName } from './log.ts'
+import { logIdOf, type LogName } from './log.ts'
+import type { EntryBounds } from './arrivals.ts'
+import type { KeyId } from '../base/brand.ts'
 import type { LogPlan, LogState } from './log-plan.ts'
-
-export interface EntryBounds {
-  readonly sizeBytesMax: number
-  readonly countMax: number
-}
-
-export interface EntryPage {
-  readonly entries: readonly Uint8Array[]
-  /** Where the next page starts. */
-  readonly next: number
-  readonly more: boolean
-}
-
-export const logIdOf = ({ author, incarnation }: LogName): string => `${author}/${incarnation}`
 
 export class LogTable {
   readonly #store: KeyValueStore
@@ -97,8 +84,8 @@ export class LogTable {
       for (const { record } of plan.conflicts) keep(keys.conflict(state, record.body.sequence, record.id), record.bytes)
       const { kind, head, executor, frozenAt } = state
       stage.changes.push(putRow(keys.log(state), { kind, head, executor, frozenAt }))
-      if (before !== undefined) addTerm(digest, before)
-      addTerm(digest, state)
+      if (before !== undefined) addTerm(digest, termOf(before))
+      addTerm(digest, termOf(state))
       stage.onceWritten(() => this.#states.set(logIdOf(state), state))
     }
     if (arrival === this.#meta.arrival) return
@@ -114,33 +101,11 @@ export class LogTable {
     stage.changes.push(putRow(keys.meta, this.#meta))
   }
 
-  /** Entries that arrived after the first `arrival` ones; at least one where there is one, however large. */
-  async entriesAfter(arrival: number, bounds: EntryBounds): Promise<EntryPage> {
-    const last = this.#meta.arrival
-    const entries: Uint8Array[] = []
-    let next = Math.min(arrival, last)
-    let room = bounds.sizeBytesMax
-    while (next < last && entries.length < bounds.countMax) {
-      const count = Math.min(arrivalsAtOnce, last - next, bounds.countMax - entries.length)
-      const places = await this.#store.getMany(Array.from({ length: count }, (_, index) => keys.arrival(next + 1 + index)))
-      const found = await this.#store.getMany(places.map((place) => (place === undefined ? '' : toText(place))))
-      for (const bytes of found) {
-        room -= bytes?.length ?? 0
-        if (room < 0 && entries.length > 0) return { entries, next, more: true }
-        next += 1
-        if (bytes !== undefined) entries.push(bytes)
-      }
-    }
-    return { entries, next, more: next < last }
-  }
-
   /** Entries of one log from `sequence` on. */
   async entriesOf(name: LogName, sequence: number, bounds: EntryBounds): Promise<Uint8Array[]> {
     return takeBounded(this.#store, ranges.entriesFrom(name, sequence, bounds.countMax), bounds.sizeBytesMax)
   }
 }
-
-const arrivalsAtOnce = 256
 
 /** Values of a range until they exceed the size; the first is taken however large. */
 export const takeBounded = async (store: KeyValueStore, range: Range, sizeBytesMax: number): Promise<Uint8Array[]> => {
@@ -152,10 +117,4 @@ export const takeBounded = async (store: KeyValueStore, range: Range, sizeBytesM
     taken.push(bytes)
   }
   return taken
-}
-
-/** Adding a head's term twice takes it out again, so that the digest follows a head without reading the others. */
-const addTerm = (digest: Uint8Array, { author, incarnation, head, frozenAt }: LogState): void => {
-  const term = sha256(encodeCbor([author, incarnation, head.sequence, head.id satisfies RecordId | null, frozenAt !== null]))
-  for (const [index, byte] of term.entries()) digest[index] = (digest[index] ?? 0) ^ byte
 }

@@ -17,6 +17,8 @@ export interface LogName {
   readonly incarnation: Incarnation
 }
 
+export const logIdOf = ({ author, incarnation }: LogName): string => `${author}/${incarnation}`
+
 /** What of an entry ties it to its log. */
 export interface Link {
   readonly id: RecordId

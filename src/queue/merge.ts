@@ -10,11 +10,12 @@ import { entryKind, type EntryBody } from '../record/entry.ts'
 import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { gatherCredentials, gatherFacts, type LogWork } from './gathering.ts'
-import { decodeEntry, openEntry, type OpenedEntry, type Rejection } from './intake.ts'
-import { emptyHead, type Link, type LogName } from './log.ts'
+import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
+import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
 import { planLog, planReads } from './log-plan.ts'
-import { logIdOf, type LogTable } from './log-table.ts'
+import type { LogTable } from './log-table.ts'
 import { sortEntries, type PendingEntries } from './pending-entries.ts'
+import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
 import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
@@ -51,6 +52,7 @@ export interface MergeDeps {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
 }
 
@@ -61,41 +63,55 @@ export interface Prepared {
   readonly rejections: readonly Rejection[]
 }
 
-/** Decodes and verifies; what is held already costs no verification. */
+/** Decodes and verifies; what is held already, or what an entry that waits links to, costs no verification. */
 export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries: readonly Uint8Array[]): Promise<Prepared> => {
   const rejections: Rejection[] = []
   const repeated: LogName[] = []
-  const opening: Promise<Result<OpenedEntry>>[] = []
-  const unread: Sealed<EntryBody>[] = []
+  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isLinked(entry) }
+  const opened: OpenedEntry[] = []
+  const finish = (chunk: readonly Sealed<EntryBody>[], results: readonly Result<OpenedEntry>[]): void => {
+    for (const [index, result] of results.entries()) {
+      if (result.ok) opened.push(result.value)
+      else rejections.push({ code: result.code, detail: result.detail, author: chunk[index]?.body.author ?? null, entry: chunk[index]?.id ?? null })
+    }
+  }
+  let verifying = Promise.resolve()
   for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
-    const decoded: Sealed<EntryBody>[] = []
+    const unseen: Uint8Array[] = []
+    const recalled: Located[] = []
     for (const bytes of entries.slice(start, start + limits.queue.verifyChunk)) {
+      const body = deps.recent.placeOf(bytes)
+      if (body === undefined) unseen.push(bytes)
+      else recalled.push({ body, bytes })
+    }
+    unseen.push(...(await withoutRepeated(deps.logs, recalled, repeated)).map(({ bytes }) => bytes))
+    const decoded: Sealed<EntryBody>[] = []
+    for (const bytes of unseen) {
       const entry = decodeEntry(chain.mesh, bytes)
       if (entry.ok) decoded.push(entry.value)
       else rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
     }
     const fresh = await withoutRepeated(deps.logs, decoded, repeated)
     // The chunk before must be through before the next is decoded, or a large batch would hold up everything else.
-    await Promise.all(opening.slice(-limits.queue.verifyChunk))
-    for (const sealed of fresh) {
-      unread.push(sealed)
-      opening.push(openEntry({ chain, checkSignature: deps.checkSignature }, sealed))
-    }
+    await verifying
+    verifying = openEntries(context, fresh).then((results) => finish(fresh, results))
   }
-  const opened: OpenedEntry[] = []
-  for (const [index, result] of (await Promise.all(opening)).entries()) {
-    if (result.ok) opened.push(result.value)
-    else rejections.push({ code: result.code, detail: result.detail, author: unread[index]?.body.author ?? null, entry: unread[index]?.id ?? null })
-  }
+  await verifying
   return { opened, repeated, rejections }
 }
 
-const withoutRepeated = async (logs: LogTable, entries: readonly Sealed<EntryBody>[], repeated: LogName[]): Promise<Sealed<EntryBody>[]> => {
+interface Located {
+  readonly body: Place
+  readonly bytes: Uint8Array
+}
+
+const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], repeated: LogName[]): Promise<Entry[]> => {
+  if (entries.length === 0) return []
   const states = await logs.states(entries.map(({ body }) => body))
   const suspects = entries.filter(({ body }, index) => body.sequence <= (states[index]?.head.sequence ?? 0))
   if (suspects.length === 0) return [...entries]
   const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
-  const known = new Set<Sealed<EntryBody>>()
+  const known = new Set<Entry>()
   for (const [index, entry] of suspects.entries()) {
     const bytes = held[index]
     if (bytes === undefined || !isEqualBytes(bytes, entry.bytes)) continue
@@ -126,9 +142,11 @@ export const applyMerge = async (
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
   await stage.write(deps.store, { durable: options.durable })
   for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined)
+  const accepted = work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record))
+  for (const record of accepted) deps.recent.note(record)
   return {
     source: options.source,
-    accepted: work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record)),
+    accepted,
     duplicates: prepared.repeated.length + work.reduce((total, { plan }) => total + plan.duplicates, 0),
     changed: changed.map(({ agent, indication }) => ({ agent, indication })),
     indications,

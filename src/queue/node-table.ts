@@ -5,13 +5,14 @@
 import { compareBytes, compareText, isEqualBytes } from '../base/bytes.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import type { CredentialBody } from '../record/credential.ts'
+import { inviteKind } from '../record/invite.ts'
 import { presenceKind, type PresenceBody } from '../record/presence.ts'
 import { decodeRecord, verifyRecord, type Verified } from '../record/record.ts'
 import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type Stage } from './queue-store.ts'
 import type { KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
-import type { EntryBounds } from './log-table.ts'
+import type { EntryBounds } from './arrivals.ts'
 import type { Targetable } from '../trust/order.ts'
 
 export interface Member extends MemberRow, Targetable {
@@ -157,6 +158,11 @@ export class NodeTable {
   }
 }
 
+const tokenOf = (invite: Uint8Array): KeyId | null => {
+  const decoded = decodeRecord(inviteKind, invite)
+  return decoded.ok ? decoded.value.body.token : null
+}
+
 const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
   key: body.peer,
   name: body.name,
@@ -164,7 +170,8 @@ const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
   labels: body.labels,
   enrolledAt: body.enrolledAt,
   executor: body.executor,
-  credential: id
+  credential: id,
+  token: tokenOf(body.invite)
 })
 
 const compareRows = (left: MemberRow, right: MemberRow): number => left.enrolledAt - right.enrolledAt || compareText(left.credential, right.credential)

@@ -4,10 +4,16 @@
  */
 import { compareText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
+import { logIdOf } from './log.ts'
+import type { RecordId } from '../base/brand.ts'
+import type { EntryBody } from '../record/entry.ts'
+import type { Sealed } from '../record/record.ts'
 import type { OpenedEntry } from './intake.ts'
 
 interface Waiting {
   readonly entries: readonly OpenedEntry[]
+  /** Ids of the entries that these name as their predecessors. */
+  readonly links: ReadonlySet<RecordId>
   readonly isKnown: boolean
 }
 
@@ -24,6 +30,11 @@ export class PendingEntries {
     return this.#logs.get(log)?.entries ?? []
   }
 
+  /** Whether an entry that waits names this one as its predecessor, and so vouches for it. */
+  isLinked({ id, body }: Sealed<EntryBody>): boolean {
+    return this.#count > 0 && this.#logs.get(logIdOf(body))?.links.has(id) === true
+  }
+
   /** Replaces what waits in `log`; the lowest sequence numbers are kept. `isKnown` says whether the author has a right to a log. */
   replace(log: string, entries: readonly OpenedEntry[], isKnown: boolean): void {
     this.#drop(log)
@@ -31,7 +42,8 @@ export class PendingEntries {
     if (kept.length === 0) return
     this.#makeRoom(kept.length)
     if (this.#count + kept.length > limits.queue.pendingEntriesMax) return
-    this.#logs.set(log, { entries: kept, isKnown })
+    const links = new Set(kept.flatMap(({ record }) => record.body.previous ?? []))
+    this.#logs.set(log, { entries: kept, links, isKnown })
     this.#count += kept.length
   }
 

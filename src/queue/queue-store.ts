@@ -41,6 +41,8 @@ export interface MemberRow {
   readonly enrolledAt: Millis
   readonly executor: KeyId
   readonly credential: RecordId
+  /** The key of the invite that it was enrolled by; null where the invite cannot be read. */
+  readonly token: KeyId | null
 }
 
 export interface PresenceRow {
@@ -56,6 +58,8 @@ const logPath = ({ author, incarnation }: LogName): string => `${author}/${incar
 
 export const keys = {
   meta: 'q/meta',
+  /** Before the name of every log. */
+  logs: 'q/log/',
   log: (name: LogName) => `q/log/${logPath(name)}`,
   entry: (name: LogName, sequence: number) => `q/entry/${logPath(name)}/${pad(sequence)}`,
   conflict: (name: LogName, sequence: number, id: RecordId) => `q/entry/${logPath(name)}/${pad(sequence)}/${id}`,

@@ -7,12 +7,15 @@ import { Mutex } from '../base/mutex.ts'
 import { accept, type Result } from '../base/result.ts'
 import { verifySignature, type CheckSignature } from '../record/keys.ts'
 import { emptyHead, type Head } from './log.ts'
-import { LogTable, type EntryBounds, type EntryPage } from './log-table.ts'
+import { ArrivalSources, type EntryBounds, type EntryPage } from './arrivals.ts'
+import { History } from './history.ts'
+import { LogTable } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
 import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
 import { OrderTable, type Control } from './order-table.ts'
 import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
+import { RecentEntries } from './recent-entries.ts'
 import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
@@ -40,6 +43,13 @@ export interface QueueOptions {
   readonly retention: Retention
 }
 
+export interface MergeOptions {
+  /** All that was accepted is on disk when the promise resolves. */
+  readonly durable?: boolean
+  /** Whoever gave the entries no longer holds what lies below some of them: a log may begin at a checkpoint. */
+  readonly mayBeginAtCheckpoint?: boolean
+}
+
 export type MergeListener = (report: MergeReport) => void
 
 interface Tables {
@@ -48,6 +58,7 @@ interface Tables {
   readonly nodes: NodeTable
   readonly orders: OrderTable
   readonly pending: PendingEntries
+  readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
 }
 
@@ -55,6 +66,9 @@ export class Queue {
   readonly #deps: QueueDeps
   readonly #options: QueueOptions
   readonly #tables: Tables
+  /** What other endpoints may be told. */
+  readonly history: History
+  readonly #sources = new ArrivalSources()
   readonly #mutex = new Mutex()
   readonly #listeners = new Set<MergeListener>()
   /** Merges that were not synced, and how many of these are known to be on disk. */
@@ -66,6 +80,7 @@ export class Queue {
     this.#deps = deps
     this.#options = options
     this.#tables = tables
+    this.history = new History({ ...tables, sources: this.#sources })
   }
 
   static async open(deps: QueueDeps, options: QueueOptions): Promise<Queue> {
@@ -73,14 +88,14 @@ export class Queue {
     const logs = await LogTable.open(store, deps.random)
     const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
-    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), checkSignature })
+    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), recent: new RecentEntries(), checkSignature })
   }
 
   /**
    * Takes in entries of any logs, in any order. What is wrong with them is in the report; throws `store-write-failed`
-   * alone, and then nothing has changed. With `durable` all that was accepted is on disk when the promise resolves.
+   * alone, and then nothing has changed.
    */
-  async merge(entries: readonly Uint8Array[], source: string, options: { readonly durable?: boolean } = {}): Promise<MergeReport> {
+  async merge(entries: readonly Uint8Array[], source: string, options: MergeOptions = {}): Promise<MergeReport> {
     const chain = this.#deps.chain()
     const preparing = prepareMerge(this.#tables, chain, entries)
     // Its failure is met where it is awaited, which may be after other merges.
@@ -90,7 +105,10 @@ export class Queue {
       const prepared = await preparing
       // Counted before anybody can see what it brings, so that it is never acknowledged before it is on disk.
       if (!durable && prepared.opened.length > 0) this.#unsynced += 1
-      return applyMerge(this.#tables, chain, prepared, { source, durable })
+      const after = this.#tables.logs.arrival
+      const applied = await applyMerge(this.#tables, chain, prepared, { source, durable })
+      this.#sources.note(source, { after, to: this.#tables.logs.arrival })
+      return applied
     })
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
@@ -145,7 +163,7 @@ export class Queue {
   }
 
   async entriesAfter(arrival: number, bounds: EntryBounds): Promise<EntryPage> {
-    return this.#tables.logs.entriesAfter(arrival, bounds)
+    return this.history.entriesAfter(arrival, bounds)
   }
 
   async entriesOfLog(author: KeyId, incarnation: Incarnation, fromSequence: number, bounds: EntryBounds): Promise<Uint8Array[]> {
@@ -164,6 +182,11 @@ export class Queue {
   /** What the newest credential of a node says. */
   node(key: KeyId): Member | undefined {
     return this.#tables.nodes.get(key)
+  }
+
+  /** Nodes whose newest credential came by the invite with this key. */
+  enrolledBy(token: KeyId): KeyId[] {
+    return [...this.#tables.nodes.all()].filter((member) => member.token === token).map(({ key }) => key)
   }
 
   /** The newest presence counts, whoever hands it on; true when it was news. `contactAt` in the future counts as now. Errors: those of the record, `wrong-mesh`, `unknown-node`. */

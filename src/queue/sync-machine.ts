@@ -1,14 +1,17 @@
 /**
  * One endpoint's view of how far it has caught up with another. Pure. The cursor belongs to one store of the peer, and
- * counts what that store took in; it moves only past what has been merged.
+ * counts what that store took in; it moves only past what has been merged, or what equal digests show to be held.
  *
- * Where both are at rest and their digests still differ, something was lost on the way (a crash that undid unsynced
- * writes, an entry that was refused before its author was known): then the cursor starts again from 0, ever more rarely
- * if that does not help.
+ * Where the cursor does not belong to the peer's store, the heads of both are compared, and the cursor starts where that
+ * store was before. The same where both are at rest, or have been apart for long, and their digests still differ: then
+ * something was lost on the way (a crash that undid unsynced writes, an entry that was refused before its author was
+ * known). Comparisons that bring nothing are made ever more rarely, and a peer that hands on forged entries is asked
+ * ever more rarely.
  */
 import { isEqualBytes } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
-import type { SyncAnswer } from './sync-message.ts'
+import type { Reconciliation, ReconciliationQuestion } from './reconciliation.ts'
+import type { CursorAnswer } from './sync-message.ts'
 
 export interface SyncState {
   readonly storeId: string | null
@@ -18,18 +21,40 @@ export interface SyncState {
 
 export const freshSyncState: SyncState = { storeId: null, cursor: 0, presenceCursor: 0 }
 
-export interface SyncOutcome {
-  readonly state: SyncState
-  /** Ask again at once. */
-  readonly again: boolean
+/** What came of taking an answer's entries and presences in. */
+export interface Brought {
+  readonly news: number
+  /** Entries were in it that no honest endpoint hands on. */
+  readonly isForged: boolean
 }
+
+export type SyncPlan = { readonly kind: 'cursor'; readonly state: SyncState } | ReconciliationQuestion
+
+/** `again`: ask once more at once. `isDue`: the heads are to be compared; may wait for a later round. */
+export interface SyncOutcome {
+  readonly again: boolean
+  readonly isDue: boolean
+}
+
+type CursorFacts = Pick<CursorAnswer, 'storeId' | 'isLost' | 'next' | 'presenceNext' | 'more' | 'digest'>
+
+const patienceMax = limits.sync.idleRoundsMax / limits.sync.idleRoundsMin
 
 export class SyncMachine {
   #state: SyncState
-  #idleRounds = 0
-  #idleRoundsMax: number = limits.sync.idleRoundsMin
+  #comparison: Reconciliation | undefined
+  /** Where the cursor stands after the comparison. */
+  #resume: SyncState | undefined
+  /** Rounds in a row that ended with different digests, and how many of them changed nothing. */
+  #roundsApart = 0
+  #roundsIdle = 0
+  /** How many times longer than usual to wait before heads are compared. */
+  #patience = 1
   /** Both digests at the last round without news. */
   #digests: readonly [Uint8Array, Uint8Array] | undefined
+  #barren = 0
+  #roundsToRest = 0
+  #rest = 0
 
   constructor(state: SyncState) {
     this.#state = state
@@ -39,34 +64,91 @@ export class SyncMachine {
     return this.#state
   }
 
-  /** An answer whose entries have been merged; `digest` is our own after that. */
-  step(answer: Pick<SyncAnswer, 'storeId' | 'next' | 'presenceNext' | 'more' | 'digest'> & { readonly entryCount: number }, digest: Uint8Array): SyncOutcome {
-    const before = this.#state
-    this.#state = { storeId: answer.storeId, cursor: answer.next, presenceCursor: answer.presenceNext }
-    // A peer that says "more" and gives nothing must not be asked for ever.
-    const again = answer.more && (before.cursor !== answer.next || before.presenceCursor !== answer.presenceNext)
-    if (isEqualBytes(answer.digest, digest)) {
-      this.#idleRoundsMax = limits.sync.idleRoundsMin
-      this.#restAt(undefined)
-      return { state: this.#state, again }
+  /** The comparison of heads that is under way. */
+  get comparison(): Reconciliation | undefined {
+    return this.#comparison
+  }
+
+  /** What to ask now; undefined where this round is left out. */
+  plan(): SyncPlan | undefined {
+    if (this.#roundsToRest > 0) {
+      this.#roundsToRest -= 1
+      return undefined
     }
-    const isAtRest = answer.entryCount === 0 && !answer.more
-    if (!isAtRest) this.#restAt(undefined)
-    else if (this.#isSame(answer.digest, digest)) this.#idleRounds += 1
-    else this.#restAt([answer.digest, digest])
-    if (this.#idleRounds < this.#idleRoundsMax) return { state: this.#state, again }
-    this.#idleRoundsMax = Math.min(this.#idleRoundsMax * 2, limits.sync.idleRoundsMax)
-    this.#restAt(undefined)
-    this.#state = { ...this.#state, cursor: 0 }
-    return { state: this.#state, again: true }
+    return this.#comparison?.question() ?? { kind: 'cursor', state: this.#state }
   }
 
-  #restAt(digests: readonly [Uint8Array, Uint8Array] | undefined): void {
-    this.#digests = digests
-    this.#idleRounds = digests === undefined ? 0 : 1
+  /** An answer by cursor whose entries have been merged; `digest` is our own after that. */
+  takeCursor(answer: CursorFacts, brought: Brought, digest: Uint8Array): SyncOutcome {
+    const before = this.#state
+    if (!answer.isLost) this.#state = { storeId: answer.storeId, cursor: answer.next, presenceCursor: answer.presenceNext }
+    this.#noteBrought(brought)
+    // A peer that says "more" must bring something now and then, and may not stand still.
+    const isMoving = before.cursor !== answer.next || before.presenceCursor !== answer.presenceNext
+    const again = answer.more && isMoving && !brought.isForged && this.#barren <= limits.sync.barrenAnswersMax
+    if (!again) this.#barren = 0
+    if (isEqualBytes(answer.digest, digest)) {
+      this.#patience = 1
+      this.#restart()
+    } else if (!answer.more) {
+      this.#countRound(answer.digest, digest, brought)
+    }
+    return { again, isDue: !answer.more && this.#isDue(answer.isLost) }
   }
 
-  #isSame(theirs: Uint8Array, ours: Uint8Array): boolean {
-    return this.#digests !== undefined && isEqualBytes(this.#digests[0], theirs) && isEqualBytes(this.#digests[1], ours)
+  /** The heads are compared from now on, until that ends. `answer` is the one after which it was due. */
+  begin(comparison: Reconciliation, answer: CursorFacts): void {
+    this.#comparison = comparison
+    this.#resume = answer.isLost ? { storeId: answer.storeId, cursor: answer.next, presenceCursor: 0 } : undefined
+    this.#restart()
+  }
+
+  /** Between two questions of a comparison; `isBroken` where an answer could not be used. */
+  continue(brought: Brought, isBroken: boolean): SyncOutcome {
+    this.#noteBrought(brought)
+    // Given up while the answer was taken in.
+    if (this.#comparison === undefined) return { again: false, isDue: false }
+    if (!isBroken && !brought.isForged && this.#comparison.next !== undefined) return { again: true, isDue: false }
+    this.#patience = this.#comparison.accepted > 0 ? 1 : Math.min(this.#patience * 2, patienceMax)
+    const again = this.#resume !== undefined && !brought.isForged
+    this.#state = this.#resume ?? this.#state
+    this.giveUp()
+    return { again, isDue: false }
+  }
+
+  /** The comparison is left off: there was no answer, or the turn went to another peer. */
+  giveUp(): void {
+    this.#comparison = undefined
+    this.#resume = undefined
+    this.#barren = 0
+  }
+
+  #noteBrought({ news, isForged }: Brought): void {
+    this.#barren = news > 0 ? 0 : this.#barren + 1
+    if (isForged) {
+      this.#rest = Math.min(Math.max(1, this.#rest * 2), limits.sync.idleRoundsMax)
+      this.#roundsToRest = this.#rest
+    } else if (news > 0) {
+      this.#rest = 0
+    }
+  }
+
+  #countRound(theirs: Uint8Array, ours: Uint8Array, { news }: Brought): void {
+    this.#roundsApart += 1
+    const isSame = this.#digests !== undefined && isEqualBytes(this.#digests[0], theirs) && isEqualBytes(this.#digests[1], ours)
+    this.#roundsIdle = news > 0 ? 0 : isSame ? this.#roundsIdle + 1 : 1
+    this.#digests = news > 0 ? undefined : [theirs, ours]
+  }
+
+  #isDue(isLost: boolean): boolean {
+    const isOver = (rounds: number, roundsMin: number): boolean => rounds >= Math.min(roundsMin * this.#patience, limits.sync.idleRoundsMax)
+    if (isLost && (this.#patience === 1 || isOver(this.#roundsApart, limits.sync.idleRoundsMin))) return true
+    return isOver(this.#roundsIdle, limits.sync.idleRoundsMin) || isOver(this.#roundsApart, limits.sync.busyRoundsMin)
+  }
+
+  #restart(): void {
+    this.#roundsApart = 0
+    this.#roundsIdle = 0
+    this.#digests = undefined
   }
 }

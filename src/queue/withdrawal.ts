@@ -3,14 +3,15 @@
  * folded from entries above it is folded anew without them. Rare, and bounded by the author's own logs.
  */
 import { mergeFacts, type Told } from './fold.ts'
-import { decodeEntry, openEntry, type OpenedEntry } from './intake.ts'
-import { logIdOf, type LogTable } from './log-table.ts'
+import { decodeEntry, openHeldEntry, type OpenedEntry } from './intake.ts'
+import { logIdOf } from './log.ts'
 import { gatherEntry, noFacts, type Gathered, type LogWork } from './gathering.ts'
 import { keys, ranges } from './queue-store.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { IndicationId, KeyId, RecordId } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
+import type { LogTable } from './log-table.ts'
 import type { RefoldedCell } from './order-table.ts'
 
 export interface Withdrawal {
@@ -62,7 +63,7 @@ const readLogs = async (
     const state = states.get(id)
     const { sequence } = decoded.value.body
     if (state === undefined || sequence > state.head.sequence) continue
-    const opened = await openEntry({ chain, checkSignature }, decoded.value)
+    const opened = await openHeldEntry({ chain, checkSignature }, decoded.value)
     if (!opened.ok) continue
     const { content } = opened.value
     if (content.kind === 'credential' && content.membership.ok) executors.set(id, content.membership.value.credential.body.executor)

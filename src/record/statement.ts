@@ -1,9 +1,10 @@
 /**
  * The executor's own word on an order: `running`, or what came of it. No endpoint believes these states from anyone
- * else, so an agent process that an attacker owns cannot claim that something ran.
+ * else, so an agent process that an attacker owns cannot claim that something ran. Each names the executor's statement
+ * before it, so that one signature vouches for those below it.
  */
 import * as v from 'valibot'
-import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, meshIdSchema, millisSchema, textSchema } from '../base/schema.ts'
+import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, meshIdSchema, millisSchema, recordIdSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
 import type { RecordKind } from './record.ts'
 
@@ -22,6 +23,8 @@ export const outputSchema = v.strictObject({
 const statementSchema = v.strictObject({
   mesh: meshIdSchema,
   executor: keyIdSchema,
+  /** Record id of this executor's statement before, whatever order that was about; null for its first. */
+  previous: v.nullable(recordIdSchema),
   indication: indicationIdSchema,
   state: v.picklist(executorStates),
   at: millisSchema,

@@ -3,7 +3,8 @@ import test from 'ava'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { eventually } from '../fixtures/eventually.ts'
-import { isAlive, MeshProcesses, processesIn, type Shown } from './mesh-processes.ts'
+import { MeshProcesses, type Shown } from '../processes/mesh-processes.ts'
+import { isAlive, processesIn } from '../processes/process-table.ts'
 
 const mesh = new MeshProcesses({ agents: { web: ['role=web'], db: ['role=db'] }, config: { gossip: false, pullIntervalMs: 200, syncIntervalMs: 200, stopGraceMs: 500 } })
 

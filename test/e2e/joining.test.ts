@@ -3,7 +3,7 @@ import test from 'ava'
 import { appendFileSync, chmodSync, existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MeshProcesses, type Outcome } from './mesh-processes.ts'
+import { MeshProcesses, type Outcome } from '../processes/mesh-processes.ts'
 import type { ExecutionContext } from 'ava'
 
 const mesh = new MeshProcesses({ agents: {} })

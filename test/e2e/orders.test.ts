@@ -5,7 +5,7 @@ import { openSync, closeSync, ftruncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { limits } from '../../src/base/limits.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { MeshProcesses, type Shown } from './mesh-processes.ts'
+import { MeshProcesses, type Shown } from '../processes/mesh-processes.ts'
 
 const mesh = new MeshProcesses({ agents: { web: ['role=web'], db: ['role=db'] } })
 

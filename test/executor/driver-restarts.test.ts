@@ -2,6 +2,9 @@
 import test, { type ExecutionContext } from 'ava'
 import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
+import { Journal } from '../../src/executor/journal.ts'
+import { decodeRecord } from '../../src/record/record.ts'
+import { statementKind } from '../../src/record/statement.ts'
 import { sealStatement } from '../../src/executor/statement-sealing.ts'
 import { copyStore } from '../fixtures/store-copy.ts'
 import { eventually } from '../fixtures/eventually.ts'
@@ -31,7 +34,7 @@ const offer = async ({ agent }: Workbench, orders: readonly TestOrder[]): Promis
 }
 
 const statementOf = (order: TestOrder, state: ExecutorState, startedAt = mesh.now - 1000, signer: Signer = node.executor): Uint8Array =>
-  sealStatement(signer, mesh.mesh, { indication: order.id, state, at: startedAt, startedAt, code: null, detail: null, report: null }).bytes
+  sealStatement(signer, mesh.mesh, null, { indication: order.id, state, at: startedAt, startedAt, code: null, detail: null, report: null }).bytes
 
 /** The orders run, until the disk dies at its `writes`th write or all is done; then once more on what is left of it. */
 const crashAfter = async (t: ExecutionContext, writes: number) => {
@@ -148,4 +151,21 @@ test('an order waits while the clock is behind the charter, and runs when it is 
   aheadMs += 120_000
   await driver.receive({ kind: 'caught-up' }) // any message makes it look at the clock
   t.is((await agent.outcome(order.id)).state, 'succeeded')
+})
+
+test('an order that may have been forgotten is expired, whatever the clock shows now', async (t) => {
+  const { starts, runner } = countStarts()
+  const store = new MemoryStore()
+  const dayMs = 86_400_000
+  const later = commandOrder(['true'], { createdAt: mesh.now + 2 * dayMs, notBefore: mesh.now + 2 * dayMs, expiresAt: mesh.now + 3 * dayMs })
+  const journal = await Journal.open(store)
+  const running = decodeRecord(statementKind, statementOf(later, 'running'))
+  if (!running.ok) throw new Error(running.detail)
+  await journal.recordStarted({ id: later.id, body: later.indication.body, bundle: later.bundle }, 1, mesh.now, running.value)
+  await journal.forget(mesh.now + 3 * dayMs)
+  const { agent } = await openWorkbench(t, { store, runner: () => runner })
+  const old = commandOrder(['true'], { expiresAt: mesh.now + dayMs })
+  await agent.send({ kind: 'order', bundle: old.bundle })
+  t.is((await agent.outcome(old.id)).state, 'expired')
+  t.false(starts.has(old.id))
 })

@@ -25,6 +25,24 @@ test('a command runs and its outcome is signed, after validated and running', as
   t.deepEqual(agent.kinds(), ['ready', 'validated', 'statement', 'statement'])
 })
 
+test('each statement names the one before it, also after a restart', async (t) => {
+  const store = new MemoryStore()
+  const links: (readonly [string | null, string])[] = []
+  for (let start = 0; start < 2; start += 1) {
+    const { agent, driver, journal } = await openWorkbench(t, { store })
+    const [first, second] = [commandOrder(['true']), commandOrder(['false'])]
+    for (const { id, bundle } of [first, second]) {
+      await agent.send({ kind: 'order', bundle })
+      await agent.outcome(id)
+    }
+    await driver.stop()
+    t.is(journal.last, agent.sealed().at(-1)?.id ?? null)
+    for (const { id, body } of agent.sealed()) if (!links.some(([, known]) => known === id)) links.push([body.previous, id])
+  }
+  t.deepEqual(links.map(([previous]) => previous), [null, ...links.slice(0, -1).map(([, id]) => id)])
+  t.is(links.length, 8)
+})
+
 /** An order and how it ends. */
 const endsAs = test.macro({
   async exec(t, order: ReturnType<typeof commandOrder>, state: StatementBody['state'], code: string | null) {
@@ -61,7 +79,7 @@ test('a job sees its parameters, its id and a clean environment, in a directory 
   t.is(lines[0], path.join(directory, 'jobs', order.id, 'work'))
   t.is(lines.at(-1), '1')
   const names = lines.slice(1, -1).map((line) => line.split('=')[0])
-  t.deepEqual(names.filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name ?? '')), ['COLOUR', 'HOME', 'LANG', 'PATH', 'TMPDIR', 'WRIT_INDICATION', 'WRIT_PARAM_NAME', 'WRIT_PARAM_OTHER'])
+  t.deepEqual(names.filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name ?? '')), ['COLOUR', 'HOME', 'LANG', 'PATH', 'TMPDIR', 'WRIT_EXECUTOR', 'WRIT_INDICATION', 'WRIT_PARAM_NAME', 'WRIT_PARAM_OTHER'])
   t.true(lines.includes('WRIT_PARAM_NAME=value $HOME'))
   t.true(lines.includes(`WRIT_INDICATION=${order.id}`))
   t.true(lines.includes('LANG=de'))
@@ -186,10 +204,10 @@ test('at a stop a running job is interrupted after its grace, and its statement 
   t.deepEqual(second.agent.states(again.id), ['running', 'running', 'failed'])
 })
 
-test('a journal that fails ends the executor before anything is spawned', async (t) => {
+test('a journal that fails otherwise than by a full disk ends the executor before anything is spawned', async (t) => {
   class BrokenStore extends MemoryStore {
     override async write(changes: Parameters<MemoryStore['write']>[0], options: { durable: boolean }): Promise<void> {
-      if (options.durable) throw new Error('no space left')
+      if (options.durable) throw new Error('out of its mind')
       await super.write(changes, options)
     }
   }

@@ -3,7 +3,7 @@ import { duplexPair, type Duplex } from 'node:stream'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { openChannel, type Channel } from '../../src/executor/child-channel.ts'
 import { decodeToAgent, decodeToExecutor, type ToAgent, type ToExecutor } from '../../src/executor/ipc.ts'
-import { decodeRecord, verifyRecordSync } from '../../src/record/record.ts'
+import { decodeRecord, verifyRecordSync, type Verified } from '../../src/record/record.ts'
 import { statementKind, type StatementBody } from '../../src/record/statement.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import type { ExecutorDriver } from '../../src/executor/driver.ts'
@@ -54,12 +54,12 @@ export class FakeAgent {
     this.#channel.close()
   }
 
+  sealed(): Verified<StatementBody>[] {
+    return this.heard.flatMap((message) => (message.kind === 'statement' ? [openStatement(message.statement, this.#executor)] : []))
+  }
+
   statements(indication?: IndicationId): StatementBody[] {
-    return this.heard.flatMap((message) => {
-      if (message.kind !== 'statement') return []
-      const { body } = openStatement(message.statement, this.#executor)
-      return indication === undefined || body.indication === indication ? [body] : []
-    })
+    return this.sealed().flatMap(({ body }) => (indication === undefined || body.indication === indication ? [body] : []))
   }
 
   states(indication: IndicationId): string[] {

@@ -6,6 +6,7 @@ import { encodeCbor } from '../../src/base/codec.ts'
 import { limits } from '../../src/base/limits.ts'
 import { createCommandFormat } from '../../src/executor/command-format.ts'
 import { computeEnvironment } from '../../src/executor/environment.ts'
+import { signerFromSeed } from '../../src/record/keys.ts'
 import { fileExecutables } from '../../src/executor/file-executables.ts'
 import { createScriptFormat, parseInterpreter } from '../../src/executor/script-format.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
@@ -83,8 +84,9 @@ test('programs are found by name and by path, when they are files that may be ex
 })
 
 test('an order cannot take the names that Writ gives', (t) => {
-  const { id, indication } = commandOrder(['true'], { parameters: { path: 'p' }, environment: { PATH: '/opt/bin', WRIT_INDICATION: 'forged', WRIT_PARAM_PATH: 'forged' } })
-  t.deepEqual(computeEnvironment({ path: '/bin', home: '/root', lang: 'C' }, id, indication.body, '/tmp/x'), {
-    PATH: '/opt/bin', HOME: '/root', LANG: 'C', TMPDIR: '/tmp/x', WRIT_INDICATION: id, WRIT_PARAM_PATH: 'p'
+  const { key } = signerFromSeed(new Uint8Array(32))
+  const { id, indication } = commandOrder(['true'], { parameters: { path: 'p' }, environment: { PATH: '/opt/bin', WRIT_INDICATION: 'forged', WRIT_EXECUTOR: 'forged', WRIT_PARAM_PATH: 'forged' } })
+  t.deepEqual(computeEnvironment({ executor: key, path: '/bin', home: '/root', lang: 'C' }, id, indication.body, '/tmp/x'), {
+    PATH: '/opt/bin', HOME: '/root', LANG: 'C', TMPDIR: '/tmp/x', WRIT_INDICATION: id, WRIT_EXECUTOR: key, WRIT_PARAM_PATH: 'p'
   })
 })

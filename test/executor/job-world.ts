@@ -28,11 +28,14 @@ export class JobWorld {
   readonly problems: string[] = []
   verdict: (order: Order, now: Millis) => Result<null> = (order, now) => (now > order.body.expiresAt ? reject('expired') : now < validityStart(order.body) - this.options.clockToleranceMs ? reject('not-yet-valid') : accept(null))
   prepared: Result<null> = accept(null)
+  /** Starts cannot be recorded. */
+  fails = false
   now: Millis
   /** By how much the wall clock was set. */
   setAheadMs = 0
   mayAct = true
   machine: JobMachine
+  readonly #unstarted = new Set<IndicationId>()
   readonly #effects: JobEffect[] = []
   readonly #startsBefore = new Set<string>()
   readonly #orders = new Map<IndicationId, Order>()
@@ -59,7 +62,7 @@ export class JobWorld {
     if (state === 'running' && !this.#startsBefore.has(place)) this.spawns.set(order.id, (this.spawns.get(order.id) ?? 0) + 1)
     this.#startsBefore.add(place)
     const draft = { indication: order.id, state, at: startedAt, startedAt, code: null, detail: null, report: null }
-    this.step({ kind: 'adopted', indication: order.id, statement: sealStatement(node.executor, mesh.mesh, draft) })
+    this.step({ kind: 'adopted', indication: order.id, statement: sealStatement(node.executor, mesh.mesh, null, draft) })
   }
 
   /** What both clocks show. */
@@ -118,6 +121,7 @@ export class JobWorld {
     const id = 'order' in effect ? effect.order.id : 'indication' in effect ? effect.indication : undefined
     if (effect.kind === 'settle-adopted') return this.#settle()
     if (effect.kind === 'record-adopted') return this.#recordAdopted(effect.statement.body)
+    if (effect.kind === 'spawn' && this.#unstarted.delete(effect.order.id)) return
     this.log.push(effect.kind === 'record-outcome' ? `outcome:${effect.statement.state}` : effect.kind)
     if (id === undefined) return
     const known = this.journal.get(id)?.record
@@ -137,6 +141,11 @@ export class JobWorld {
         return
       case 'record-started':
         this.#check(known?.kind !== 'finished', 'started after its outcome')
+        if (this.fails) {
+          this.#unstarted.add(id)
+          this.step({ kind: 'journal-blocked' })
+          return this.step({ kind: 'not-started', indication: id })
+        }
         this.journal.set(id, { order: effect.order, record: { kind: 'started', attempts: effect.attempt, startedAt: effect.statement.at } })
         return
       case 'record-attempt':

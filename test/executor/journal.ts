@@ -23,7 +23,7 @@ const makeOrder = (change: Partial<IndicationBody> = {}): Order => {
 }
 
 const makeStatement = (order: Order, state: ExecutorState): Statement =>
-  sealStatement(node.executor, mesh.mesh, { indication: order.id, state, at: mesh.now, startedAt: null, code: null, detail: null, report: null })
+  sealStatement(node.executor, mesh.mesh, null, { indication: order.id, state, at: mesh.now, startedAt: null, code: null, detail: null, report: null })
 
 const finish = async (journal: Journal, order: Order): Promise<Statement> => {
   const outcome = makeStatement(order, 'succeeded')
@@ -51,10 +51,10 @@ const testHistory = (name: string, create: CreateReopenable): void => {
     await before.recordStarted(started, 2, mesh.now + 5, makeStatement(started, 'running'))
     const outcome = await finish(before, finished)
     const after = await Journal.open(await stores.reopen())
-    t.deepEqual(await after.recall(fresh), { kind: 'fresh' })
-    t.deepEqual(await after.recall(accepted), { kind: 'fresh' })
-    t.deepEqual(await after.recall(started), { kind: 'started' })
-    const history = await after.recall(finished)
+    t.deepEqual(await after.recall(fresh.id), { kind: 'fresh' })
+    t.deepEqual(await after.recall(accepted.id), { kind: 'fresh' })
+    t.deepEqual(await after.recall(started.id), { kind: 'started' })
+    const history = await after.recall(finished.id)
     t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
     const active = new Map((await after.active()).map((record) => [record.id, record]))
     t.deepEqual([...active.keys()].sort(), [accepted.id, started.id].sort())
@@ -68,7 +68,7 @@ const testHistory = (name: string, create: CreateReopenable): void => {
     const store = await stores.reopen()
     await store.write([put(`active/${order.id}`, utf8('?'))], { durable: true })
     const journal = await Journal.open(store)
-    await t.throwsAsync(journal.recall(order), { code: 'journal-unreadable' })
+    await t.throwsAsync(journal.recall(order.id), { code: 'journal-unreadable' })
     await t.throwsAsync(journal.active(), { code: 'journal-unreadable' })
     await store.write([put('statement/0000000000000001', utf8('?'))], { durable: true })
     await t.throwsAsync(Journal.open(store), { code: 'journal-unreadable' })
@@ -112,18 +112,19 @@ const testForgetting = (name: string, create: CreateReopenable): void => {
     await finish(journal, order)
     const due = order.body.expiresAt + limits.trust.clockToleranceMs
     t.is(await journal.forget(due * 2), 0)
-    t.is((await journal.recall(order)).kind, 'finished')
+    t.is((await journal.recall(order.id)).kind, 'finished')
     await journal.recordStarted(laterOrder(due), 1, due, makeStatement(order, 'running'))
     t.is(await journal.forget(due * 2), 0)
     await journal.recordStarted(laterOrder(due + 1), 1, due, makeStatement(order, 'running'))
     t.is(await journal.forget(due), 0)
-    t.is((await journal.recall(order)).kind, 'finished')
+    t.is((await journal.recall(order.id)).kind, 'finished')
     t.is(await journal.forget(due + 1), 1)
-    t.is((await journal.recall(order)).kind, 'forgotten')
-    t.is((await journal.recall(laterOrder(due + 2))).kind, 'fresh')
+    t.is((await journal.recall(order.id)).kind, 'fresh')
+    t.true(order.body.expiresAt < journal.forgottenBefore)
+    t.is((await journal.recall(laterOrder(due + 2).id)).kind, 'fresh')
     t.is(await journal.forget(due * 2), 0)
     const again = await Journal.open(await stores.reopen())
-    t.is((await again.recall(order)).kind, 'forgotten')
+    t.is(again.forgottenBefore, journal.forgottenBefore)
   })
 
   test(`${name}: an order without an outcome is never forgotten`, async (t) => {
@@ -133,7 +134,7 @@ const testForgetting = (name: string, create: CreateReopenable): void => {
     await journal.recordStarted(order, 1, mesh.now, makeStatement(order, 'running'))
     await journal.recordStarted(later, 1, mesh.now, makeStatement(later, 'running'))
     await journal.forget(order.body.expiresAt * 2)
-    t.is((await journal.recall(order)).kind, 'started')
+    t.is((await journal.recall(order.id)).kind, 'started')
   })
 }
 
@@ -146,10 +147,10 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     const outcome = makeStatement(ended, 'succeeded')
     for (const statement of [makeStatement(ended, 'running'), outcome, makeStatement(ended, 'running'), makeStatement(cutOff, 'running'), makeStatement(accepted, 'failed')]) await before.recordAdopted(statement)
     const after = await Journal.open(await stores.reopen())
-    const history = await after.recall(ended)
+    const history = await after.recall(ended.id)
     t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
-    t.deepEqual(await after.recall(cutOff), { kind: 'started' })
-    t.is((await after.recall(accepted)).kind, 'finished')
+    t.deepEqual(await after.recall(cutOff.id), { kind: 'started' })
+    t.is((await after.recall(accepted.id)).kind, 'finished')
     t.deepEqual(await after.active(), [])
     t.deepEqual(idsOf(await after.unsettled()), [makeStatement(cutOff, 'running').id])
     t.deepEqual(after.unkept(), [])
@@ -163,7 +164,7 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     await journal.settle(outcome)
     t.deepEqual(await journal.unsettled(), [])
     t.deepEqual(idsOf(journal.unkept()), [outcome.id])
-    t.is((await journal.recall(order)).kind, 'finished')
+    t.is((await journal.recall(order.id)).kind, 'finished')
     await journal.recordAdopted(makeStatement(order, 'running'))
     t.deepEqual(await journal.unsettled(), [])
   })
@@ -173,7 +174,7 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     const order = makeOrder()
     const outcome = await finish(journal, order)
     await journal.recordAdopted(makeStatement(order, 'failed'))
-    const history = await journal.recall(order)
+    const history = await journal.recall(order.id)
     t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
   })
 }

@@ -47,6 +47,7 @@ export interface WorkbenchSettings {
   readonly timers?: Timers
   readonly runner?: (real: Runner) => Runner
   readonly chain?: CharterChain
+  readonly noteAhead?: (createdAt: number) => void
 }
 
 export interface Workbench {
@@ -86,7 +87,8 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       formats: new Map(formats.map((format) => [format.name, format])),
       executables: fileExecutables,
       killOrphans: () => Promise.resolve(0),
-      baseEnvironment: { path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
+      baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
+      noteAhead: settings.noteAhead ?? (() => undefined),
       saveCharters: (chain) => void saved.push(chain),
       clock: settings.clock ?? runningClock(),
       log: silentLog,

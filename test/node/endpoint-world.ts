@@ -8,7 +8,7 @@ import { Queue } from '../../src/queue/queue.ts'
 import { Charters } from '../../src/node/charters.ts'
 import { Directory } from '../../src/node/endpoint/directory.ts'
 import { madeAt, randomOf, World } from '../queue/world.ts'
-import { MemoryContent, RecordingLog } from './in-memory.ts'
+import { FakeNetwork, MemoryContent, RecordingLog } from './in-memory.ts'
 import { ManualTime } from './manual-time.ts'
 import type * as v from 'valibot'
 
@@ -22,6 +22,7 @@ export interface EndpointWorld {
   readonly timers: ManualTime
   readonly store: MemoryStore
   readonly log: RecordingLog
+  readonly network: FakeNetwork
 }
 
 /** Not on the thread pool, so that all is at rest after a few turns of the loop. */
@@ -37,7 +38,7 @@ export const endpointWorld = async (world = new World()): Promise<EndpointWorld>
     { retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs } }
   )
   const directory = new Directory({ nodes: () => queue.nodes(), clock: time })
-  return { world, queue, content: new MemoryContent(), charters, directory, clock: time, timers: time, store, log }
+  return { world, queue, content: new MemoryContent(), charters, directory, clock: time, timers: time, store, log, network: new FakeNetwork(world.mesh.peer('endpoint-1')) }
 }
 
 /** An answer as its reader would see it. */

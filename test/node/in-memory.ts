@@ -38,6 +38,7 @@ export class FakeNetwork implements Network {
   readonly asked: Asked[] = []
   readonly dialled: KeyId[] = []
   readonly published: { readonly topic: string; readonly message: Uint8Array }[] = []
+  readonly blamed: { readonly peer: KeyId; readonly code: string }[] = []
   readonly services = new Map<string, { readonly who: (admission: Admission) => boolean; readonly handler: Handler }>()
   listen: string[] = []
   /** How peers answer; throws by default. */
@@ -100,6 +101,10 @@ export class FakeNetwork implements Network {
   async publish(topic: string, message: Uint8Array): Promise<number> {
     this.published.push({ topic, message })
     return this.#peers.size
+  }
+
+  blame(peer: KeyId, code: string): void {
+    this.blamed.push({ peer, code })
   }
 
   meet(admission: Admission): void {

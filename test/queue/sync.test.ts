@@ -1,45 +1,10 @@
 import test from 'ava'
-import { MemoryStore } from '../../src/base/memory-store.ts'
-import { encodeCbor } from '../../src/base/codec.ts'
-import { decodeShape } from '../../src/base/schema.ts'
 import { limits } from '../../src/base/limits.ts'
-import { answerSync, SyncClient } from '../../src/queue/sync.ts'
-import { freshSyncState, SyncMachine } from '../../src/queue/sync-machine.ts'
-import { syncAnswerSchema, syncRequestSchema } from '../../src/queue/sync-message.ts'
-import { bytesOf, madeAt, receipts, said, signerOf, World } from './world.ts'
-import type { KeyId } from '../../src/base/brand.ts'
-import type { Queue } from '../../src/queue/queue.ts'
-
-interface Side {
-  readonly queue: Queue
-  readonly store: MemoryStore
-  readonly client: SyncClient
-  readonly key: KeyId
-}
-
-const sideOf = async (world: World, name: string, store = new MemoryStore()): Promise<Side> => {
-  const queue = await world.queue({ store, name })
-  const client = new SyncClient({ store, queue, chain: () => world.mesh.chain, learnCharters: async () => {} })
-  return { queue, store, client, key: signerOf(name).key }
-}
-
-/** One question and its answer as bytes on the wire; gives the number of these, and whether to ask again. */
-const ask = async (world: World, asker: Side, answerer: Side): Promise<{ bytes: number; again: boolean; entries: number }> => {
-  const question = encodeCbor(await asker.client.request(answerer.key))
-  const request = decodeShape(syncRequestSchema, question, limits.network.messageBytesMax)
-  if (!request.ok) throw new Error(request.detail)
-  const reply = encodeCbor(await answerSync(answerer.queue, world.mesh.chain, request.value))
-  const answer = decodeShape(syncAnswerSchema, reply, limits.network.messageBytesMax)
-  if (!answer.ok) throw new Error(answer.detail)
-  const { again } = await asker.client.take(answerer.key, answer.value)
-  return { bytes: question.length + reply.length, again, entries: answer.value.entries.length }
-}
-
-const catchUp = async (world: World, asker: Side, answerer: Side): Promise<number> => {
-  let rounds = 1
-  while ((await ask(world, asker, answerer)).again) rounds += 1
-  return rounds
-}
+import { answerSync } from '../../src/queue/sync-answer.ts'
+import { ask, bytesIn, catchUp, entriesIn, isEqualState, kindsOf, settle, sideOf } from './sync-sides.ts'
+import { bytesOf, madeAt, receipts, said, World } from './world.ts'
+import type { Author } from './world.ts'
+import type { CursorAnswer, SyncAnswer } from '../../src/queue/sync-message.ts'
 
 const populate = (world: World, agents: number) => {
   const order = world.order()
@@ -48,103 +13,191 @@ const populate = (world: World, agents: number) => {
   return { order, logs }
 }
 
+const all = (world: World, logs: readonly Author[]): Uint8Array[] => bytesOf(...world.admin.entries, ...logs.flatMap(({ entries }) => entries))
+
+/** Two sides that have met, and hold the same. */
+const pair = async (agents: number) => {
+  const world = new World()
+  const { order, logs } = populate(world, agents)
+  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
+  await right.queue.merge(all(world, logs), 'test')
+  await settle(world, left, right)
+  await catchUp(world, left, right)
+  await catchUp(world, right, left)
+  return { world, order, logs, left, right }
+}
+
 test('two endpoints that were told different things hold the same after each has asked the other', async (t) => {
   const world = new World()
   const { order, logs } = populate(world, 6)
   const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
-  await left.queue.merge(bytesOf(...world.admin.entries, ...logs.slice(0, 3).flatMap(({ entries }) => entries)), 'test')
+  await left.queue.merge(all(world, logs.slice(0, 3)), 'test')
   await right.queue.merge(bytesOf(...logs.slice(3).flatMap(({ entries }) => entries)), 'test')
-  t.is(await catchUp(world, left, right), 1)
-  t.is(await catchUp(world, right, left), 1)
+  await catchUp(world, left, right)
+  await catchUp(world, right, left)
   t.deepEqual(left.queue.digest(), right.queue.digest())
   t.deepEqual(await left.queue.rowsOf(order.id), await right.queue.rowsOf(order.id))
   t.is((await right.queue.order(order.id))?.counts.received, 6)
 })
 
 test('endpoints in equal state exchange less than 1 KB', async (t) => {
-  const world = new World()
-  const { logs } = populate(world, 20)
-  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
-  await right.queue.merge(bytesOf(...world.admin.entries, ...logs.flatMap(({ entries }) => entries)), 'test')
+  const { world, left, right } = await pair(20)
   await right.queue.notePresence(world.presence('n1', madeAt), madeAt)
   await catchUp(world, left, right)
-  const { bytes, again, entries } = await ask(world, left, right)
-  t.deepEqual([again, entries], [false, 0])
+  const { bytes, again, answer } = await ask(world, left, right)
+  t.false(again)
+  t.is(answer.kind === 'cursor' ? answer.entries.length : -1, 0)
   t.true(bytes < 1024, `${bytes} bytes`)
 })
 
-test('a cursor outlives a restart of the asker, and a new store of the answerer begins anew', async (t) => {
+test('where digests are equal nothing is sent, although neither has met the other', async (t) => {
   const world = new World()
-  const { logs } = populate(world, 5)
-  const all = bytesOf(...world.admin.entries, ...logs.flatMap(({ entries }) => entries))
-  const right = await sideOf(world, 'right')
-  await right.queue.merge(all, 'test')
-  const left = await sideOf(world, 'left')
-  await catchUp(world, left, right)
-  const restarted = await sideOf(world, 'left', left.store)
-  t.is((await ask(world, restarted, right)).entries, 0)
-  const rebuilt = { ...(await sideOf(world, 'right rebuilt')), key: right.key }
-  t.not(rebuilt.queue.storeId(), right.queue.storeId())
-  await rebuilt.queue.merge(all, 'test')
-  t.is((await ask(world, restarted, rebuilt)).entries, all.length)
-  t.is((await ask(world, restarted, rebuilt)).entries, 0)
+  const { logs } = populate(world, 20)
+  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
+  for (const { queue } of [left, right]) await queue.merge(all(world, logs), 'test')
+  const rounds = await catchUp(world, left, right)
+  t.is(kindsOf(rounds), 'cursor')
+  t.true(bytesIn(rounds) < 1024, `${bytesIn(rounds)} bytes`)
+  logs[0]?.say(receipts(said(world.admin.entries[0]?.id ?? ('' as never), 'validated')))
+  await right.queue.merge(bytesOf(...(logs[0]?.entries.slice(-1) ?? [])), 'test')
+  const news = await catchUp(world, left, right)
+  t.deepEqual([kindsOf(news), entriesIn(news)], ['cursor', 1])
 })
 
-test('a cursor beyond what the answerer has starts again from the beginning', async (t) => {
+test('what is new since the last meeting comes in one round trip, and nothing else', async (t) => {
+  const { world, order, logs, left, right } = await pair(20)
+  const news = logs.slice(0, 7).map((log) => log.say(receipts(said(order.id, 'validated'))))
+  await right.queue.merge(bytesOf(...news), 'test')
+  const rounds = await catchUp(world, left, right)
+  t.deepEqual([kindsOf(rounds), entriesIn(rounds)], ['cursor', 7])
+  t.true(isEqualState(left, right))
+})
+
+test('entries are not sent back to whom they came from', async (t) => {
+  const { world, order, logs, left, right } = await pair(6)
+  const [first, second, third] = logs.map((log) => log.say(receipts(said(order.id, 'validated'))))
+  if (first === undefined || second === undefined || third === undefined) throw new Error('no entries')
+  await right.queue.merge(bytesOf(first), 'an agent')
+  await left.queue.merge(bytesOf(second), 'an agent')
+  t.is(entriesIn(await catchUp(world, left, right)), 1)
+  await right.queue.merge(bytesOf(third), 'an agent')
+  const back = await catchUp(world, right, left)
+  t.is(entriesIn(back), 1, 'the first one came from the right side')
+  t.is(entriesIn(await catchUp(world, left, right)), 1)
+  t.true(isEqualState(left, right))
+})
+
+test('an endpoint that may have lost what it gave is sent it again', async (t) => {
+  const { world, order, logs, left, right } = await pair(2)
+  const [entry] = logs.map((log) => log.say(receipts(said(order.id, 'validated'))))
+  await left.queue.merge(bytesOf(...(entry === undefined ? [] : [entry])), 'an agent')
+  await catchUp(world, right, left)
+  right.queue.history.forgetSource(left.key)
+  const { storeId, arrival } = right.queue.history
+  const question = { kind: 'cursor' as const, storeId, cursor: arrival - 1, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
+  const answer = await answerSync(right.queue, world.mesh.chain, left.key, question)
+  t.is(answer.kind === 'cursor' ? answer.entries.length : -1, 1)
+})
+
+test('a cursor outlives a restart of the asker; a new store of the answerer that holds the same costs one round', async (t) => {
+  const { world, logs, left, right } = await pair(5)
+  const restarted = await sideOf(world, 'left', { store: left.store })
+  t.is(kindsOf(await catchUp(world, restarted, right)), 'cursor')
+  const rebuilt = { ...(await sideOf(world, 'right rebuilt')), key: right.key }
+  t.not(rebuilt.queue.storeId(), right.queue.storeId())
+  await rebuilt.queue.merge(all(world, logs), 'test')
+  const rounds = await catchUp(world, restarted, rebuilt)
+  t.deepEqual([kindsOf(rounds), entriesIn(rounds)], ['cursor', 0])
+})
+
+test('where the cursor belongs to no store of the answerer, only what is missing is fetched', async (t) => {
+  const { world, order, logs, left, right } = await pair(300)
+  const rebuilt = { ...(await sideOf(world, 'right rebuilt')), key: right.key }
+  const news = logs.slice(100, 103).map((log) => log.say(receipts(said(order.id, 'validated'))))
+  await rebuilt.queue.merge(all(world, logs), 'test')
+  const rounds = await catchUp(world, left, rebuilt)
+  t.is(entriesIn(rounds), 3)
+  t.true(rounds.length <= 5, kindsOf(rounds))
+  t.true(isEqualState(left, rebuilt))
+  const missing = news.reduce((total, { bytes }) => total + bytes.length, 0)
+  t.true(bytesIn(rounds) <= missing * 1.5 + 4096 + 3 * 700, `${bytesIn(rounds)} bytes for ${missing}`)
+  t.is(kindsOf(await catchUp(world, left, rebuilt)), 'cursor')
+})
+
+test('a cursor beyond what the answerer has is lost: nothing is sent before the heads were compared', async (t) => {
   const world = new World()
   const { logs } = populate(world, 2)
   const right = await sideOf(world, 'right')
-  await right.queue.merge(bytesOf(...logs.flatMap(({ entries }) => entries)), 'test')
-  const request = { storeId: right.queue.storeId(), cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
-  t.is((await answerSync(right.queue, world.mesh.chain, request)).entries.length, 4)
+  await right.queue.merge(all(world, logs), 'test')
+  const question = { kind: 'cursor' as const, storeId: right.queue.storeId(), cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
+  const answer = (await answerSync(right.queue, world.mesh.chain, right.key, question)) as CursorAnswer
+  t.deepEqual([answer.isLost, answer.entries.length, answer.next], [true, 0, right.queue.arrival()])
 })
 
-test('an entry that a cursor has passed and that was lost is fetched again when both are at rest', async (t) => {
-  const world = new World()
-  const { logs } = populate(world, 3)
-  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
-  await right.queue.merge(bytesOf(...world.admin.entries, ...logs.flatMap(({ entries }) => entries)), 'test')
-  const request = await left.client.request(right.key)
-  const answer = await answerSync(right.queue, world.mesh.chain, request)
-  await left.client.take(right.key, { ...answer, entries: answer.entries.slice(1) })
-  t.notDeepEqual(left.queue.digest(), right.queue.digest())
+const withoutFirst = (answer: SyncAnswer): SyncAnswer => (answer.kind === 'cursor' ? { ...answer, entries: answer.entries.slice(1) } : answer)
+
+test('an entry that a cursor has passed and that was lost is fetched when both are at rest', async (t) => {
+  const { world, order, logs, left, right } = await pair(3)
+  await right.queue.merge(bytesOf(...logs.map((log) => log.say(receipts(said(order.id, 'validated'))))), 'test')
+  await ask(world, left, right, withoutFirst)
+  t.false(isEqualState(left, right))
   let rounds = 0
-  while (Buffer.compare(left.queue.digest(), right.queue.digest()) !== 0 && rounds < 20) {
-    await ask(world, left, right)
+  while (!isEqualState(left, right) && rounds < 20) {
+    await catchUp(world, left, right)
     rounds += 1
   }
-  t.true(rounds <= limits.sync.idleRoundsMin + 1, `${rounds} rounds`)
+  t.true(rounds <= limits.sync.idleRoundsMin, `${rounds} rounds`)
 })
 
-const answerOf = (fields: Partial<Parameters<SyncMachine['step']>[0]>) => ({ storeId: 's', next: 5, presenceNext: 0, more: false, digest: new Uint8Array(32), entryCount: 0, ...fields })
-const differing = new Uint8Array(32).fill(1)
-
-test('while an answer says that there is more, the machine asks again, unless nothing came', (t) => {
-  const machine = new SyncMachine(freshSyncState)
-  t.true(machine.step(answerOf({ more: true, entryCount: 5 }), differing).again)
-  t.false(machine.step(answerOf({ more: true, entryCount: 0 }), differing).again)
-})
-
-test('a cursor is given up ever more rarely when that does not make digests equal', (t) => {
-  const machine = new SyncMachine(freshSyncState)
-  const restarts: number[] = []
-  for (let round = 1; round <= 25; round += 1) if (machine.step(answerOf({}), differing).state.cursor === 0) restarts.push(round)
-  t.deepEqual(restarts, [3, 9, 21])
-})
-
-test('while digests move, or are equal, the cursor stays', (t) => {
-  const machine = new SyncMachine(freshSyncState)
-  for (let round = 1; round <= 20; round += 1) {
-    t.is(machine.step(answerOf({}), new Uint8Array(32).fill(round)).state.cursor, 5)
-    t.is(machine.step(answerOf({}), new Uint8Array(32)).state.cursor, 5)
+test('an entry that was lost is fetched although there is news in every round', async (t) => {
+  const { world, order, logs, left, right } = await pair(3)
+  await right.queue.merge(bytesOf(...logs.map((log) => log.say(receipts(said(order.id, 'validated'))))), 'test')
+  await ask(world, left, right, withoutFirst)
+  const busy = world.agent('busy')
+  let rounds = 0
+  let compared = false
+  while (!compared && rounds < 100) {
+    await right.queue.merge(bytesOf(...busy.entries.slice(rounds, rounds + 1)), 'test')
+    busy.say(receipts(said(order.id, 'received')))
+    compared = (await catchUp(world, left, right)).length > 1
+    rounds += 1
   }
+  t.true(rounds <= limits.sync.busyRoundsMin, `${rounds} rounds`)
+  t.true(isEqualState(left, right))
+})
+
+test('heads are compared with one endpoint at a time, unless that takes too long', async (t) => {
+  const world = new World()
+  const { logs } = populate(world, 10)
+  let now = madeAt
+  const left = await sideOf(world, 'left', { now: () => now })
+  const [right, other] = [await sideOf(world, 'right'), await sideOf(world, 'other')]
+  for (const { queue } of [right, other]) await queue.merge(all(world, logs), 'test')
+  t.true((await ask(world, left, right)).again)
+  t.false((await ask(world, left, other)).again)
+  now += limits.sync.turnMsMax
+  t.true((await ask(world, left, other)).again)
+  await catchUp(world, left, other)
+  t.true(isEqualState(left, other))
+  const next = await ask(world, left, right)
+  t.is(next.question.kind, 'cursor', 'the comparison that lost its turn is not taken up again')
+  t.is(next.bytes < 1024, true)
+})
+
+test('a comparison that was broken off begins anew', async (t) => {
+  const world = new World()
+  const { logs } = populate(world, 10)
+  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
+  await right.queue.merge(all(world, logs), 'test')
+  await ask(world, left, right)
+  await ask(world, left, right)
+  left.client.giveUp(right.key)
+  await catchUp(world, left, right)
+  t.true(isEqualState(left, right))
 })
 
 test('the newest presence wins on both sides, and comes with its last contact', async (t) => {
-  const world = new World()
-  const { logs } = populate(world, 1)
-  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
-  await right.queue.merge(bytesOf(...logs.flatMap(({ entries }) => entries)), 'test')
+  const { world, left, right } = await pair(1)
   await right.queue.notePresence(world.presence('n0', madeAt + 1, '1.0.0'), madeAt + 10)
   await catchUp(world, left, right)
   await right.queue.notePresence(world.presence('n0', madeAt, '0.9.0'), madeAt + 20)
@@ -152,4 +205,14 @@ test('the newest presence wins on both sides, and comes with its last contact', 
   await catchUp(world, left, right)
   t.deepEqual(left.queue.nodes().map(({ name, release, lastContactAt }) => [name, release, lastContactAt]), [['n0', '1.1.0', madeAt + 30]])
   t.deepEqual(left.queue.digest(), right.queue.digest())
+})
+
+test('an endpoint that knows no node yet learns of presences after their logs', async (t) => {
+  const world = new World()
+  const { logs } = populate(world, 3)
+  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
+  await right.queue.merge(all(world, logs), 'test')
+  await right.queue.notePresence(world.presence('n0', madeAt, '1.0.0'), madeAt)
+  await catchUp(world, left, right)
+  t.is(left.queue.nodes().find(({ name }) => name === 'n0')?.release, '1.0.0')
 })

@@ -17,7 +17,7 @@ import { orderOf } from '../fixtures/orders.ts'
 import type { Incarnation, IndicationId, RecordId } from '../../src/base/brand.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
-import type { Signer } from '../../src/record/keys.ts'
+import type { CheckSignature, Signer } from '../../src/record/keys.ts'
 import type { Indication } from '../../src/trust/order.ts'
 
 /** The moment at which everything here is made. */
@@ -117,6 +117,7 @@ export class World {
     const body: StatementBody = {
       mesh: this.mesh.mesh,
       executor: executor.key,
+      previous: null,
       indication: indication as IndicationId,
       state,
       at: madeAt + 2,
@@ -137,13 +138,14 @@ export class World {
     return sealRecord(presenceKind, { mesh: this.mesh.mesh, node: peer.key, at, release, addresses: [] }, [peer]).bytes
   }
 
-  async queue(options: { store?: KeyValueStore; now?: () => number; name?: string; retention?: QueueOptions['retention']; chain?: QueueDeps['chain'] } = {}): Promise<Queue> {
+  async queue(options: { store?: KeyValueStore; now?: () => number; name?: string; retention?: QueueOptions['retention']; chain?: QueueDeps['chain']; checkSignature?: CheckSignature } = {}): Promise<Queue> {
     const deps: QueueDeps = {
       store: options.store ?? new MemoryStore(),
       chain: options.chain ?? (() => this.mesh.chain),
       clock: { now: options.now ?? (() => madeAt + 1000) },
       random: randomOf(options.name ?? 'queue'),
-      log: silentLog
+      log: silentLog,
+      ...(options.checkSignature === undefined ? {} : { checkSignature: options.checkSignature })
     }
     return Queue.open(deps, { retention: options.retention ?? { mode: 'label', ageMs: limits.queue.labelRetentionMs } })
   }
@@ -153,6 +155,13 @@ export class World {
 export const plenty = { countMax: 1000, sizeBytesMax: 1 << 20 }
 
 export const bytesOf = (...entries: readonly Verified<EntryBody>[]): Uint8Array[] => entries.map(({ bytes }) => bytes)
+
+/** The same record with a signature that is not valid. Copied, since a Buffer's slice shares its memory. */
+export const spoil = (bytes: Uint8Array): Uint8Array => {
+  const spoilt = Uint8Array.from(bytes)
+  spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1
+  return spoilt
+}
 
 /** All that a store holds under these prefixes, as text: equal where the state is byte-identical. */
 export const dump = async (store: KeyValueStore, prefixes: readonly string[]): Promise<string[]> => {

@@ -54,6 +54,7 @@ const order = orderOf(mesh)
 const statement: StatementBody = {
   mesh: mesh.mesh,
   executor: mesh.key('executor:a').key,
+  previous: mesh.mesh,
   indication: order.id,
   state: 'succeeded',
   at: mesh.now,

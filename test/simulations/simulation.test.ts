@@ -101,6 +101,7 @@ const claiming = (inner: Network): Network => ({
   request: (peer, protocol, message, options) => inner.request(peer, protocol, message, options),
   follow: (peer, protocol, message, options) => inner.follow(peer, protocol, message, options),
   handle: (protocol, who, handler) => inner.handle(protocol, who, protocol === pullProtocol ? forgetReceipts(handler) : handler),
+  blame: (peer, code, detail) => inner.blame(peer, code, detail),
   subscribe: (topic, judge, deliver) => inner.subscribe(topic, judge, deliver),
   publish: (topic, message) => inner.publish(topic, message)
 })

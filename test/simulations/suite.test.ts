@@ -5,7 +5,7 @@ import { readOptions } from '../../simulations/options.ts'
 import { scenarios } from '../../simulations/scenario.ts'
 import type { RunReport } from '../../simulations/simulation.ts'
 
-const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, traceHash: 'a', violations: [] }
+const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, lastChangeMs: 0, messages: { gossip: 0, ask: 0, answer: 0, end: 0 }, traceHash: 'a', violations: [] }
 
 test('two runs of one seed with other traces are a violation', (t) => {
   t.deepEqual(compareRuns(report, { ...report }).violations, [])
@@ -40,9 +40,9 @@ const isRead = test.macro({
   title: (_, args: string[]) => `options: ${args.join(' ') || 'none'}`
 })
 const all = scenarios.map(({ name }) => name)
-test(isRead, [], { scenarios: all, seeds: [1], nodes: 53, withKept: true, json: false, trace: false })
-test(isRead, ['--seeds', '3', '--json'], { scenarios: all, seeds: [1, 2, 3], nodes: undefined, withKept: true, json: true, trace: false })
-test(isRead, ['--scenario', 'lossy', '--seed', '9', '--nodes', '12', '--trace'], { scenarios: ['lossy'], seeds: [9], nodes: 12, withKept: false, json: false, trace: true })
+test(isRead, [], { scenarios: all, seeds: [1], nodes: 53, withKept: true, json: false, trace: false, chart: undefined })
+test(isRead, ['--seeds', '3', '--json'], { scenarios: all, seeds: [1, 2, 3], nodes: undefined, withKept: true, json: true, trace: false, chart: undefined })
+test(isRead, ['--scenario', 'lossy', '--seed', '9', '--nodes', '12', '--trace'], { scenarios: ['lossy'], seeds: [9], nodes: 12, withKept: false, json: false, trace: true, chart: undefined })
 test(isRead, ['--seed', '1', '--seeds', '2'], 'bad-usage')
 test(isRead, ['--seeds', '0'], 'bad-usage')
 test(isRead, ['--seeds', '1.5'], 'bad-usage')

@@ -4,7 +4,7 @@
  */
 import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
-import { decodeRecord } from '../../record/record.ts'
+import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
 import { statementKind } from '../../record/statement.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
@@ -182,7 +182,9 @@ export class Agent {
   }
 
   async #hearStatement(bytes: Uint8Array): Promise<void> {
-    const statement = decodeRecord(statementKind, bytes)
+    const decoded = decodeRecord(statementKind, bytes)
+    // No endpoint takes an entry in that holds a forged statement: this log would end there.
+    const statement = decoded.ok ? verifyRecordSync(decoded.value, [decoded.value.body.executor]) : decoded
     if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
     const { indication, state, stdout, stderr } = statement.value.body
     for (const output of [stdout, stderr]) if (output !== null && output.cid !== null) await this.#deps.outputs.due(output.cid)

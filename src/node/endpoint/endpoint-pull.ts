@@ -5,6 +5,7 @@ import { WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { openIndication } from '../../trust/order.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
+import { blameForEntries } from './misconduct.ts'
 import { pullRequestSchema, type PullAnswer, type PullRequest } from '../protocol/pull.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -12,6 +13,7 @@ import type { Content } from '../../content/content.ts'
 import type { IndicationId, KeyId } from '../../base/brand.ts'
 import type { Directory } from './directory.ts'
 import type { LogState } from '../../queue/log-plan.ts'
+import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
 
 export interface PullDeps {
@@ -19,6 +21,7 @@ export interface PullDeps {
   readonly content: Content
   readonly charters: Charters
   readonly directory: Directory
+  readonly network: Pick<Network, 'blame'>
   readonly clock: Clock
 }
 
@@ -27,7 +30,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const decoded = decodeShape(pullRequestSchema, message, limits.network.messageBytesMax)
   if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
   const request = decoded.value
-  if (request.entries.length > 0) await deps.queue.merge(request.entries, agent, { durable: true })
+  if (request.entries.length > 0) blameForEntries(deps.network, agent, await deps.queue.merge(request.entries, agent, { durable: true }))
   await deps.queue.notePresence(request.presence, deps.clock.now())
   const lives = knownLivesOf(await deps.queue.headsOf(agent))
   const history = await readHistory(deps, agent, request.wanted)

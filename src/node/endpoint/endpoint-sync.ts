@@ -6,8 +6,10 @@ import { decodeShape } from '../../base/schema.ts'
 import { WritError } from '../../base/errors.ts'
 import { encodeCbor } from '../../base/codec.ts'
 import { limits } from '../../base/limits.ts'
-import { answerSync, SyncClient } from '../../queue/sync.ts'
-import { syncAnswerSchema, syncProtocol, syncRequestSchema } from '../../queue/sync-message.ts'
+import { answerSync } from '../../queue/sync-answer.ts'
+import { encodableAnswer, encodableQuestion, syncAnswerSchema, syncProtocol, syncQuestionSchema } from '../../queue/sync-message.ts'
+import { SyncClient } from '../../queue/sync.ts'
+import { blameForEntries } from './misconduct.ts'
 import { PullLoop } from '../pull-loop.ts'
 import type { Charters } from '../charters.ts'
 import type { KeyId } from '../../base/brand.ts'
@@ -16,14 +18,16 @@ import type { Log } from '../../base/log.ts'
 import type { MergeReport } from '../../queue/merge.ts'
 import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
+import type { SyncAnswer } from '../../queue/sync-message.ts'
 import type { Random } from '../../base/random.ts'
-import type { Timers } from '../../base/clock.ts'
+import type { Clock, Timers } from '../../base/clock.ts'
 
 export interface EndpointSyncDeps {
   readonly queue: Queue
   readonly store: KeyValueStore
   readonly network: Network
   readonly charters: Charters
+  readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -35,6 +39,8 @@ export class EndpointSync {
   readonly #deps: EndpointSyncDeps
   readonly #client: SyncClient
   readonly #loop: PullLoop
+  /** Who is being answered. */
+  readonly #askers = new Set<KeyId>()
   #stopListening: (() => void) | undefined
 
   constructor(deps: EndpointSyncDeps, options: { readonly syncIntervalMs: number }) {
@@ -42,6 +48,7 @@ export class EndpointSync {
     this.#client = new SyncClient({
       store: deps.store,
       queue: deps.queue,
+      clock: deps.clock,
       chain: () => deps.charters.chain,
       learnCharters: async (charters, peer) => {
         const learned = deps.charters.learn(charters)
@@ -52,12 +59,7 @@ export class EndpointSync {
   }
 
   listen(): void {
-    const { network, queue, charters } = this.#deps
-    network.handle(syncProtocol, ({ isEndpoint }) => isEndpoint, async (_from, message) => {
-      const request = decodeShape(syncRequestSchema, message, limits.network.messageBytesMax)
-      if (!request.ok) throw new WritError(request.code, request.detail)
-      return encodeCbor(await answerSync(queue, charters.chain, request.value))
-    })
+    this.#deps.network.handle(syncProtocol, ({ isEndpoint }) => isEndpoint, ({ peer }, message) => this.#answer(peer, message))
   }
 
   start(): void {
@@ -65,7 +67,7 @@ export class EndpointSync {
     this.#stopListening = network.onPeer(({ kind, admission }) => {
       if (!admission.isEndpoint) return
       if (kind === 'connected') this.#loop.open(admission.peer)
-      else this.#loop.close(admission.peer)
+      else this.#forget(admission.peer)
     })
     for (const { admission } of network.peers()) if (admission.isEndpoint) this.#loop.open(admission.peer)
   }
@@ -75,14 +77,51 @@ export class EndpointSync {
     this.#loop.closeAll()
   }
 
+  #forget(endpoint: KeyId): void {
+    this.#loop.close(endpoint)
+    this.#client.giveUp(endpoint)
+    // It may come back without what it had not yet written to disk.
+    this.#deps.queue.history.forgetSource(endpoint)
+  }
+
+  /** An endpoint asks one thing after another: more at once is refused, so that it costs no more than one answer's work. */
+  async #answer(asker: KeyId, message: Uint8Array): Promise<Uint8Array> {
+    const { queue, charters } = this.#deps
+    if (this.#askers.has(asker)) throw new WritError('busy', 'the last question of this endpoint is still being answered')
+    this.#askers.add(asker)
+    try {
+      const question = decodeShape(syncQuestionSchema, message, limits.network.messageBytesMax)
+      if (!question.ok) throw new WritError(question.code, question.detail)
+      return encodeCbor(encodableAnswer(await answerSync(queue, charters.chain, asker, question.value)))
+    } finally {
+      this.#askers.delete(asker)
+    }
+  }
+
+  /** One question; true when the next is to be asked at once. */
   async #ask(endpoint: KeyId): Promise<boolean> {
     const { network, log, announce } = this.#deps
-    const message = await network.request(endpoint, syncProtocol, encodeCbor(await this.#client.request(endpoint)))
-    const answer = decodeShape(syncAnswerSchema, message, limits.network.messageBytesMax)
-    if (!answer.ok) throw new WritError('bad-answer', `an endpoint gave an answer that cannot be read: ${answer.detail}`)
-    const { report, again } = await this.#client.take(endpoint, answer.value)
+    const question = await this.#client.question(endpoint)
+    if (question === undefined) return false
+    const answer = await this.#request(endpoint, encodeCbor(encodableQuestion(question)))
+    const { report, again } = await this.#client.take(endpoint, answer)
+    if (report === null) return again
+    blameForEntries(network, endpoint, report)
     if (report.accepted.length > 0) log.debug('entries came by sync', { endpoint, accepted: report.accepted.length })
     if (report.indications.length > 0 || report.controls.length > 0) announce(report)
     return again
+  }
+
+  async #request(endpoint: KeyId, question: Uint8Array): Promise<SyncAnswer> {
+    try {
+      const message = await this.#deps.network.request(endpoint, syncProtocol, question)
+      const answer = decodeShape(syncAnswerSchema, message, limits.network.messageBytesMax)
+      if (!answer.ok) this.#deps.network.blame(endpoint, 'bad-answer', answer.detail)
+      if (!answer.ok) throw new WritError('bad-answer', `an endpoint gave an answer that cannot be read: ${answer.detail}`)
+      return answer.value
+    } catch (error) {
+      this.#client.giveUp(endpoint)
+      throw error
+    }
   }
 }

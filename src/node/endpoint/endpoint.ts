@@ -10,6 +10,7 @@ import { answerSubmit } from './endpoint-submit.ts'
 import { Directory } from './directory.ts'
 import { EndpointSync } from './endpoint-sync.ts'
 import { EnrolmentDesk } from './endpoint-enrol.ts'
+import { isGarbage } from '../network/conduct.ts'
 import { PayloadKeeper } from './payload-keeper.ts'
 import { enrolProtocol } from '../protocol/enrol.ts'
 import { outputProtocol } from '../protocol/output.ts'
@@ -44,9 +45,6 @@ export interface EndpointDeps {
   readonly random: Random
   readonly log: Log
 }
-
-/** What no honest node passes on, whatever it knows; all else may be judged otherwise elsewhere. */
-const punished: ReadonlySet<string> = new Set(['malformed', 'oversized', 'wrong-type', 'wrong-mesh', 'bad-signature', 'bad-link'])
 
 export class Endpoint {
   readonly #deps: EndpointDeps
@@ -83,7 +81,7 @@ export class Endpoint {
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
       const { rejections } = await this.#deps.queue.merge([entry], from)
       if (rejections.length === 0) return 'accept'
-      return rejections.some(({ code }) => punished.has(code)) ? 'reject' : 'ignore'
+      return rejections.some(({ code }) => isGarbage(code)) ? 'reject' : 'ignore'
     })
   }
 

@@ -5,11 +5,12 @@ import { answerOverheadBytes, decodeAnswerFrame, encodeAnswer, encodeEnd, encode
 import { Deadline } from './libp2p-deadline.ts'
 import { FrameStream } from './libp2p-frames.ts'
 import type { Connection, Stream } from '@libp2p/interface'
-import type { KeyId } from '../../base/brand.ts'
+import type { KeyId, Millis } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { Admission, Answer, Handler } from './network.ts'
+import type { Rejected } from '../../base/result.ts'
 
-const { messageBytesMax, requestTimeoutMs } = limits.network
+const { messageBytesMax } = limits.network
 
 /** Opens a stream and puts the question. Errors: `oversized`, `protocol-unsupported`, `connection-lost`, the signal's reason. */
 export const ask = async (connection: Connection, protocol: string, message: Uint8Array, signal: AbortSignal): Promise<FrameStream> => {
@@ -27,7 +28,7 @@ export const ask = async (connection: Connection, protocol: string, message: Uin
 
 const openStream = async (connection: Connection, protocol: string, signal: AbortSignal): Promise<Stream> => {
   try {
-    return await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: limits.network.streamsPerProtocolMax })
+    return await connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: limits.network.streamsPerConnectionMax })
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof Error && error.name === 'UnsupportedProtocolError') throw new WritError('protocol-unsupported', `the peer does not speak ${protocol}; its release may be older`, { details: { protocol }, cause: error })
@@ -51,23 +52,41 @@ export interface Service {
   readonly handler: Handler
 }
 
-/** Answers one question. Never throws: what goes wrong is told to the asker, or logged when that is gone. */
-export const serve = async (service: Service, frames: FrameStream, admission: Admission, log: Log): Promise<void> => {
-  const { protocol } = service
+export interface Serving {
+  readonly service: Service
+  readonly frames: FrameStream
+  readonly admission: Admission
+  readonly log: Log
+  /** How long the question may take to arrive. */
+  readonly patienceMs: Millis
+  /** Resolves when a question of so many bytes may be answered; whoever asks much waits. */
+  readonly turn: (sizeBytes: number, signal: AbortSignal) => Promise<void>
+}
+
+/**
+ * Answers one question; resolves, once its stream is gone, with the refusal if that is the asker's own doing. Never
+ * throws: what goes wrong is told to the asker, or logged when that is gone.
+ */
+export const serve = async (serving: Serving): Promise<Pick<Rejected, 'code' | 'detail'> | undefined> => {
+  const { service: { protocol }, frames, admission, log } = serving
   try {
-    await answer(service, frames, admission)
+    await answer(serving)
     await frames.close()
+    await frames.left()
+    return undefined
   } catch (error) {
     const refusal = frames.gone.aborted ? undefined : refusalOf(error)
     if (refusal?.code === 'internal-error') log.error('a question could not be answered', { peer: admission.peer, protocol, error })
     if (refusal === undefined) log.debug('an answer did not reach its asker', { peer: admission.peer, protocol, reason: describeError(error) })
-    else await frames.finish(encodeRefusal(refusal))
+    else await frames.dismiss(encodeRefusal(refusal))
+    return isOfThird(error) ? undefined : refusal
   }
 }
 
-const answer = async (service: Service, frames: FrameStream, admission: Admission): Promise<void> => {
+const answer = async ({ service, frames, admission, patienceMs, turn }: Serving): Promise<void> => {
   if (!service.who(admission)) throw new WritError('not-permitted', `${service.protocol} is not for this ${admission.role ?? admission.kind}`)
-  const question = await readQuestion(frames)
+  const question = await readQuestion(frames, patienceMs)
+  await turn(question.length, frames.gone)
   const answers = service.handler(admission, question, frames.gone)
   if (Symbol.asyncIterator in answers) {
     for await (const item of answers) await frames.send([encodeAnswer(bytesOf(item))], frames.gone)
@@ -77,22 +96,25 @@ const answer = async (service: Service, frames: FrameStream, admission: Admissio
   }
 }
 
-const readQuestion = async (frames: FrameStream): Promise<Uint8Array> => {
-  const deadline = new Deadline(requestTimeoutMs, frames.gone)
+const readQuestion = async (frames: FrameStream, patienceMs: Millis): Promise<Uint8Array> => {
+  const deadline = new Deadline(patienceMs, frames.gone)
   try {
     const question = await frames.next(deadline.signal)
     if (question !== undefined) return question
   } catch (error) {
-    throw deadline.isOver ? new WritError('request-timeout', `no question came within ${requestTimeoutMs / 1000} s`) : error
+    throw deadline.isOver ? new WritError('request-timeout', `no question came within ${patienceMs / 1000} s`) : error
   } finally {
     deadline.clear()
   }
   throw new WritError('malformed', 'there was no question')
 }
 
+/** What this node did wrong, or a peer that it asked in its turn, is no fault of the asker. */
+const isOfThird = (error: unknown): boolean => isWritError(error) && (error.details['by'] !== undefined || error.details['peer'] !== undefined)
+
 const bytesOf = (item: Answer): Uint8Array => {
   if (!(item instanceof Uint8Array)) throw new WritError(item.code, item.detail)
-  if (item.length > messageBytesMax) throw new WritError('oversized', `an answer of ${item.length} bytes, at most ${messageBytesMax} are allowed`)
+  if (item.length > messageBytesMax) throw new WritError('oversized', `an answer of ${item.length} bytes, at most ${messageBytesMax} are allowed`, { details: { by: 'self' } })
   return item
 }
 

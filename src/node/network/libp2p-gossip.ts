@@ -75,14 +75,23 @@ const topicScore = {
   invalidMessageDeliveriesDecay: 0.9
 }
 
+/** Whose messages are judged, and what is made of those that are rejected. */
+export interface GossipTurns {
+  /** False where a message is to be ignored unread; else `end` follows with the verdict. */
+  begin(from: KeyId): boolean
+  end(from: KeyId, verdict: GossipVerdict): void
+}
+
 /** Subscriptions that outlive the libp2p instance which serves them. */
 export class Libp2pGossip {
   readonly #log: Log
+  readonly #turns: GossipTurns
   readonly #subscriptions = new Map<string, Subscription>()
   #service: GossipSub | undefined
 
-  constructor(log: Log) {
+  constructor(log: Log, turns: GossipTurns) {
     this.#log = log
+    this.#turns = turns
   }
 
   attach(service: GossipSub): void {
@@ -117,12 +126,19 @@ export class Libp2pGossip {
 
   async #judge(subscription: Subscription, peer: PeerId, message: Uint8Array): Promise<TopicValidatorResult> {
     const from = keyIdOfPeer(peer)
-    if (from === undefined || message.length > limits.gossip.messageBytesMax) return TopicValidatorResult.Reject
+    if (from === undefined) return TopicValidatorResult.Reject
+    if (!this.#turns.begin(from)) return TopicValidatorResult.Ignore
+    const verdict = message.length > limits.gossip.messageBytesMax ? 'reject' : await this.#verdict(subscription, message, from)
+    this.#turns.end(from, verdict)
+    return results[verdict]
+  }
+
+  async #verdict(subscription: Subscription, message: Uint8Array, from: KeyId): Promise<GossipVerdict> {
     try {
-      return results[await subscription.judge(message, from)]
+      return await subscription.judge(message, from)
     } catch (error) {
       this.#log.error('a gossip message could not be judged', { error })
-      return TopicValidatorResult.Ignore
+      return 'ignore'
     }
   }
 

@@ -12,6 +12,7 @@ import { describeError, WritError } from '../../base/errors.ts'
 import { encodeFrame } from '../../base/framing.ts'
 import { limits } from '../../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../../base/result.ts'
+import { accountOf } from './conduct.ts'
 import { awaitsCharters, composeHello, decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer, judgeHello, planCharters, type Door, type Hello, type HelloAnswer, type Identity, type Verdict } from './hello.ts'
 import { Deadline } from './libp2p-deadline.ts'
 import { keyIdOfPeer } from './libp2p-identity.ts'
@@ -20,6 +21,7 @@ import type { KeyId, MeshId } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { CharterChain } from '../../trust/charter-chain.ts'
 import type { Admission } from './network.ts'
+import type { Warden } from './libp2p-warden.ts'
 
 export const helloProtocol = '/writ/hello/1'
 
@@ -42,13 +44,15 @@ type NoiseComponents = Parameters<ReturnType<typeof noise>>[0]
 
 export class HelloExchange {
   readonly #deps: HelloDeps
-  /** Keyed by the connection's timeline, which libp2p hands on from the raw connection to the upgraded one. */
+  readonly #warden: Warden
+  /** Keyed by the connection's timeline, which libp2p hands on from the raw connection to the upgraded one, and by the secured stream. */
   readonly #admissions = new WeakMap<object, Admission>()
   /** Why the last dial to a peer was refused: libp2p passes on nothing but an error's message. */
   readonly #refusals = new Map<KeyId, WritError>()
 
-  constructor(deps: HelloDeps) {
+  constructor(deps: HelloDeps, warden: Warden) {
     this.#deps = deps
+    this.#warden = warden
   }
 
   encrypter(): (components: NoiseComponents) => ConnectionEncrypter {
@@ -68,6 +72,11 @@ export class HelloExchange {
     return this.#admissions.get(connection.timeline)
   }
 
+  /** As `admissionOf`, for what the encrypter returned: before libp2p makes a connection of it. */
+  admissionOver(secured: MessageStream): Admission | undefined {
+    return this.#admissions.get(secured)
+  }
+
   /** The refusal that ended the last dial to `peer`, if one did; asked for once. */
   takeRefusal(peer: KeyId): WritError | undefined {
     const refusal = this.#refusals.get(peer)
@@ -82,13 +91,15 @@ export class HelloExchange {
     const outcome = await this.#exchangeInTime(stream, peer, options?.signal)
     if (outcome.by !== undefined) {
       const refusal = new WritError(outcome.code, outcome.detail, { details: { by: outcome.by, peer } })
-      this.#deps.log.info('connection refused', { peer, by: outcome.by, code: outcome.code, detail: outcome.detail, direction: raw.direction })
+      this.#warden.logRefusal({ peer, by: outcome.by, code: outcome.code, detail: outcome.detail, direction: raw.direction })
       if (raw.direction === 'outbound') this.#refusals.set(peer, refusal)
       await this.#linger(secured.connection)
       throw refusal
     }
+    const connection = stream.unwrap()
     this.#admissions.set(raw.timeline, outcome.admission)
-    return { ...secured, connection: stream.unwrap() }
+    this.#admissions.set(connection, outcome.admission)
+    return { ...secured, connection }
   }
 
   async #exchangeInTime(stream: ByteStream<MessageStream>, peer: KeyId, outer: AbortSignal | undefined): Promise<Outcome> {
@@ -129,9 +140,14 @@ export class HelloExchange {
     return second.value.verdict.kind === 'pending' ? reject('malformed', 'the peer does not come to a verdict') : accept(second.value.verdict)
   }
 
+  /** Whoever is cut off costs no signature. */
   #judge(hello: Hello, peer: KeyId): Result<Admission> {
+    const known = this.#warden.admit(peer)
+    if (!known.ok) return known
     const judged = judgeHello(this.#deps.chain(), this.#deps.mesh, hello, peer, this.#deps.door(), this.#deps.clock.now())
     if (!judged.ok) return judged
+    const conduct = this.#warden.admit(accountOf(judged.value).id)
+    if (!conduct.ok) return conduct
     const entry = this.#deps.mayEnter(judged.value)
     return entry.ok ? judged : entry
   }

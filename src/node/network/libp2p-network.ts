@@ -8,26 +8,31 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { describeError, isWritError, WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { signerFromSeed } from '../../record/keys.ts'
+import { accountOf, isGarbage } from './conduct.ts'
 import { ask, readAnswer, serve, type Service } from './libp2p-exchange.ts'
 import { Deadline } from './libp2p-deadline.ts'
+import { Doorstep } from './libp2p-doorstep.ts'
 import { Libp2pGossip } from './libp2p-gossip.ts'
 import { FrameStream } from './libp2p-frames.ts'
 import { HelloExchange, type HelloDeps } from './libp2p-hello.ts'
 import { keyIdOfPeer, peerIdOf } from './libp2p-identity.ts'
 import { createLibp2pOptions, type HostComponents, type Libp2pNodeOptions, type WritServices } from './libp2p-node.ts'
 import { Libp2pPeers, withoutPeer } from './libp2p-peers.ts'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { Warden } from './libp2p-warden.ts'
+import type { Connection, Libp2p, MessageStream, Stream } from '@libp2p/interface'
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { KeyId } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { Admission, ConnectedPeer, GossipJudge, Handler, Network, PeerEvent } from './network.ts'
 
-const { closeTimeoutMs, dialTimeoutMs, messageBytesMax, requestTimeoutMs, streamsPerProtocolMax } = limits.network
+const { closeTimeoutMs, dialTimeoutMs, messageBytesMax, requestTimeoutMs, streamsPerConnectionMax } = limits.network
 
 export class Libp2pNetwork implements Network {
   readonly self: KeyId
   readonly #options: Libp2pNodeOptions
   readonly #log: Log
+  readonly #warden: Warden
+  readonly #doorstep = new Doorstep()
   readonly #hello: HelloExchange
   readonly #gossip: Libp2pGossip
   readonly #peers = new Libp2pPeers()
@@ -41,14 +46,33 @@ export class Libp2pNetwork implements Network {
     this.self = signerFromSeed(options.seed).key
     this.#options = options
     this.#log = deps.log
-    this.#hello = new HelloExchange(deps.hello)
-    this.#gossip = new Libp2pGossip(deps.log)
+    this.#warden = new Warden({
+      clock: deps.hello.clock,
+      log: deps.log,
+      hangUp: (account) => {
+        for (const connection of this.#peers.connectionsOf(account)) connection.abort(new Error('cut off'))
+      }
+    })
+    this.#hello = new HelloExchange(deps.hello, this.#warden)
+    this.#gossip = new Libp2pGossip(deps.log, {
+      begin: (from) => this.#withAdmission(from, (admission) => this.#warden.beginJudging(admission)) ?? false,
+      end: (from, verdict) =>
+        this.#withAdmission(from, (admission) => {
+          this.#warden.endJudging(admission)
+          if (verdict === 'reject') this.#warden.blame(admission, { code: 'malformed', detail: 'in gossip' })
+        })
+    })
   }
 
   /** For whoever builds the libp2p instance: once that is started, this network is. */
   libp2pOptions(): Libp2pOptions<WritServices> {
     const parts = {
       encrypter: this.#hello.encrypter(),
+      gater: this.#doorstep.gater,
+      mayOpen: (secured: MessageStream) => {
+        const admission = this.#hello.admissionOver(secured)
+        return admission !== undefined && this.#warden.openStream(admission)
+      },
       onGossip: (service: GossipSub) => {
         this.#pubsub = service
       },
@@ -146,6 +170,7 @@ export class Libp2pNetwork implements Network {
       }
       isDone = true
     } catch (error) {
+      this.#blameAnswer(peer, error)
       throw isWritError(error) ? error : cancelled(peer, protocol, error)
     } finally {
       if (isDone) void frames.close()
@@ -166,6 +191,10 @@ export class Libp2pNetwork implements Network {
 
   publish(topic: string, message: Uint8Array): Promise<number> {
     return this.#gossip.publish(topic, message)
+  }
+
+  blame(peer: KeyId, code: string, detail = ''): void {
+    this.#withAdmission(peer, (admission) => this.#warden.blame(admission, { code, detail }))
   }
 
   async #attach(host: HostComponents): Promise<void> {
@@ -191,19 +220,23 @@ export class Libp2pNetwork implements Network {
   #register(host: HostComponents, service: Service): Promise<void> {
     const answer = (stream: Stream, connection: Connection): void => {
       const admission = this.#hello.admissionOf(connection)
-      if (admission === undefined) stream.abort(new Error('the peer was not admitted'))
-      else void this.#serve(service, new FrameStream(stream, messageBytesMax), admission)
+      if (admission === undefined || !this.#warden.beginQuestion(admission)) stream.abort(new Error(admission === undefined ? 'the peer was not admitted' : 'too many questions'))
+      else void this.#serve(service, new FrameStream(stream, messageBytesMax, { meter: this.#warden.meter(admission) }), admission)
     }
-    return host.registrar.handle(service.protocol, answer, { maxInboundStreams: streamsPerProtocolMax, maxOutboundStreams: streamsPerProtocolMax, runOnLimitedConnection: true })
+    return host.registrar.handle(service.protocol, answer, { maxInboundStreams: streamsPerConnectionMax, maxOutboundStreams: streamsPerConnectionMax, runOnLimitedConnection: true })
   }
 
   async #serve(service: Service, frames: FrameStream, admission: Admission): Promise<void> {
     this.#serving.add(frames)
-    await serve(service, frames, admission, this.#log)
+    const turn = (sizeBytes: number, signal: AbortSignal): Promise<void> => this.#warden.turn(admission, service.protocol, sizeBytes, signal)
+    const refusal = await serve({ service, frames, admission, log: this.#log, turn, patienceMs: requestTimeoutMs })
     this.#serving.delete(frames)
+    this.#warden.endQuestion(admission)
+    if (refusal !== undefined) this.#warden.blame(admission, refusal)
   }
 
   readonly #onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+    this.#doorstep.leave(connection)
     const admission = this.#hello.admissionOf(connection)
     if (admission === undefined) {
       connection.abort(new Error('the peer was not admitted'))
@@ -211,11 +244,25 @@ export class Libp2pNetwork implements Network {
     }
     if (admission.kind === 'guest') connection.limits = {}
     this.#peers.add(connection, admission)
+    if (!this.#warden.connect(admission)) {
+      connection.abort(new Error('the peer connects too often'))
+      return
+    }
+    const { id, rank } = accountOf(admission)
+    const all = this.#peers.connectionsOf(id)
+    if (all.length > limits.conduct.ranks[rank].connectionsMax) all.at(-1)?.abort(new Error('the peer has newer connections'))
   }
 
   readonly #onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
     const peer = keyIdOfPeer(connection.remotePeer)
+    const admission = this.#hello.admissionOf(connection)
     if (peer !== undefined) this.#peers.remove(connection, peer)
+    if (admission !== undefined) this.#warden.disconnect(admission)
+  }
+
+  #withAdmission<T>(peer: KeyId, act: (admission: Admission) => T): T | undefined {
+    const admission = this.#peers.admissionOf(peer)
+    return admission === undefined ? undefined : act(admission)
   }
 
   async #askOnce(connection: Connection, peer: KeyId, protocol: string, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -227,8 +274,14 @@ export class Libp2pNetwork implements Network {
       return answer
     } catch (error) {
       frames.abort(error)
+      this.#blameAnswer(peer, error)
       throw error
     }
+  }
+
+  /** A refusal is no misdeed of whoever refuses; an answer that cannot be read is one. */
+  #blameAnswer(peer: KeyId, error: unknown): void {
+    if (isWritError(error) && error.details['by'] === undefined && isGarbage(error.code)) this.blame(peer, error.code, 'in an answer')
   }
 
   #connectionTo(peer: KeyId): Connection {

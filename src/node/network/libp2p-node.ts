@@ -9,7 +9,7 @@ import { yamux } from '@libp2p/yamux'
 import { limits } from '../../base/limits.ts'
 import { createGossip } from './libp2p-gossip.ts'
 import { privateKeyOf } from './libp2p-identity.ts'
-import type { ComponentLogger, ConnectionEncrypter, Libp2pEvents, Logger, TypedEventTarget } from '@libp2p/interface'
+import type { ComponentLogger, ConnectionEncrypter, ConnectionGater, Libp2pEvents, Logger, MessageStream, TypedEventTarget } from '@libp2p/interface'
 import type { AddressManager, ConnectionManager, Registrar } from '@libp2p/interface-internal'
 import type { GossipSub } from '@libp2p/gossipsub'
 import type { Libp2pInit, Libp2pOptions } from 'libp2p'
@@ -51,6 +51,9 @@ export interface Libp2pNodeParts {
   readonly encrypter: NonNullable<Libp2pInit['connectionEncrypters']>[number] | (() => ConnectionEncrypter)
   readonly writ: (components: HostComponents) => WritService
   readonly onGossip: (service: GossipSub) => void
+  readonly gater: ConnectionGater
+  /** Asked for each stream that the other side opens on a connection, as the encrypter returned it, before its protocol is negotiated. */
+  readonly mayOpen: (connection: MessageStream) => boolean
 }
 
 const { network } = limits
@@ -62,7 +65,8 @@ export const createLibp2pOptions = (parts: Libp2pNodeParts, options: Libp2pNodeO
   addresses: { listen: [...options.listen] },
   transports: [tcp()],
   connectionEncrypters: [parts.encrypter],
-  streamMuxers: [yamux({ maxEarlyStreams: network.earlyStreamsMax, streamOptions: { maxStreamWindowSize: network.streamWindowBytesMax } })],
+  streamMuxers: [watched(yamux({ maxInboundStreams: network.streamsPerConnectionMax, maxEarlyStreams: network.earlyStreamsMax, streamOptions: { maxStreamWindowSize: network.streamWindowBytesMax } }), parts.mayOpen)],
+  connectionGater: parts.gater,
   connectionManager: {
     maxConnections: network.connectionsMax,
     inboundConnectionThreshold: network.inboundConnectionsPerSecondMax,
@@ -81,6 +85,28 @@ export const createLibp2pOptions = (parts: Libp2pNodeParts, options: Libp2pNodeO
     writ: parts.writ
   }
 })
+
+/** libp2p tells of a stream once its protocol is known: what is opened and never says one would go unseen. */
+const watched = (create: ReturnType<typeof yamux>, mayOpen: Libp2pNodeParts['mayOpen']): ReturnType<typeof yamux> => (...components) => {
+  const factory = create(...components)
+  const createStreamMuxer = factory.createStreamMuxer.bind(factory)
+  factory.createStreamMuxer = (connection) => {
+    const muxer = createStreamMuxer(connection)
+    const take = muxer.onRemoteStream.bind(muxer)
+    const abort = muxer.abort.bind(muxer)
+    // As when too many streams came early: a connection that carries nothing more would stay open and count as one.
+    muxer.abort = (error) => {
+      abort(error)
+      connection.abort(error)
+    }
+    muxer.onRemoteStream = (stream) => {
+      take(stream)
+      if (!mayOpen(connection)) stream.abort(new Error('too many streams'))
+    }
+    return muxer
+  }
+  return factory
+}
 
 const quiet: Logger = Object.assign(() => undefined, { enabled: false, error: () => undefined, trace: () => undefined, newScope: () => quiet })
 

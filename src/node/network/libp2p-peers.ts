@@ -1,4 +1,5 @@
 /** Which admitted peers are connected: several connections count as one peer, the newest open one speaks for it. */
+import { accountOf } from './conduct.ts'
 import type { Connection } from '@libp2p/interface'
 import type { KeyId } from '../../base/brand.ts'
 import type { Admission, ConnectedPeer, PeerEvent } from './network.ts'
@@ -38,6 +39,16 @@ export class Libp2pPeers {
   /** An open connection to `peer`, the newest first. */
   find(peer: KeyId): Connection | undefined {
     return this.#links.get(peer)?.find(isOpen)?.connection
+  }
+
+  /** As whom `peer` was admitted. */
+  admissionOf(peer: KeyId): Admission | undefined {
+    return this.#links.get(peer)?.[0]?.admission
+  }
+
+  /** Of all peers that answer to `account`, the newest connection of each peer first. */
+  connectionsOf(account: KeyId): Connection[] {
+    return [...this.#links.values()].flat().filter(({ admission }) => accountOf(admission).id === account).map(({ connection }) => connection)
   }
 
   connections(peer?: KeyId): Connection[] {

@@ -79,6 +79,11 @@ export interface Network {
   handle(protocol: string, who: (admission: Admission) => boolean, handler: Handler): void
   /** Hears a topic. Nothing is delivered or passed on that `judge` did not accept. Once for each topic. */
   subscribe(topic: string, judge: GossipJudge, deliver: (message: Uint8Array, from: KeyId) => void): void
+  /**
+   * Counts a misdeed that no refusal tells of against a peer, by its code; who does what no honest node does is cut off for a
+   * while. What a handler refuses, and a judge rejects, is counted already.
+   */
+  blame(peer: KeyId, code: string, detail?: string): void
   /** Tells those who listen, and answers how many peers that were; never throws because nobody does. */
   publish(topic: string, message: Uint8Array): Promise<number>
 }

@@ -146,12 +146,13 @@ test('what gossip brought is on disk before it is acknowledged', async (t) => {
   t.is(writes.filter(Boolean).length, 1)
 })
 
-test('an entry that was altered is not acknowledged', async (t) => {
-  const { world, agent, pull } = await setUp()
+test('an entry that was altered is not acknowledged, and counts against its sender', async (t) => {
+  const { world, agent, network, pull } = await setUp()
   const entry = agent.say(receipts(said(world.order().id, 'received')))
   const altered = entry.bytes.slice()
   altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
   t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
+  t.deepEqual(network.blamed, [{ peer: agent.key, code: 'bad-signature' }])
 })
 
 test('the word of an agent about itself counts as contact', async (t) => {

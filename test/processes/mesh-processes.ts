@@ -2,17 +2,13 @@
  * A mesh of real processes in a temporary folder, made by the operator's own commands from the bundle, which the check
  * builds first. Whatever it starts ends with it, by process id, whether the tests passed or not.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile, type ChildProcess } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { eventually } from '../fixtures/eventually.ts'
 import { findFreePort } from '../../scripts/free-port.ts'
-import type { LiveStatus } from '../../src/node/file-status.ts'
+import { NodeProcesses, program, startDeadlineMs } from './node-processes.ts'
 
-const program = fileURLToPath(new URL('../../dist/writ.js', import.meta.url))
-const startDeadlineMs = 20_000
 const commandDeadlineMs = 60_000
 const attempts = 3
 
@@ -36,45 +32,42 @@ export interface Shown {
   readonly rows: readonly Row[]
 }
 
-interface Running {
-  readonly child: ChildProcess
-  /** What it logged so far. */
-  readonly log: { text: string }
-  readonly ended: Promise<number | null>
-}
-
-/** Names of agents with their labels; what every node's writ.json is to say besides. */
 export interface MeshPlan {
+  /** Two when absent; they are called `e1`, `e2`… */
+  readonly endpoints?: number
+  /** Names of agents with their labels. */
   readonly agents: Readonly<Record<string, readonly string[]>>
+  /** What every node's writ.json is to say besides. */
   readonly config?: Readonly<Record<string, unknown>>
+  /** What a node finds in its environment besides. */
+  readonly environment?: (name: string) => Readonly<Record<string, string>>
 }
 
-export class MeshProcesses {
+export class MeshProcesses extends NodeProcesses {
   readonly #plan: MeshPlan
-  readonly #nodes = new Map<string, Running>()
   readonly #commands = new Set<ChildProcess>()
   readonly #endAll = (): void => this.#kill()
-  #folder = ''
 
   constructor(plan: MeshPlan) {
+    super(plan.environment)
     this.#plan = plan
   }
 
-  get folder(): string {
-    return this.#folder
+  get endpoints(): readonly string[] {
+    return Array.from({ length: this.#plan.endpoints ?? 2 }, (_, index) => `e${index + 1}`)
+  }
+
+  /** Endpoints and agents. */
+  get names(): readonly string[] {
+    return [...this.endpoints, ...Object.keys(this.#plan.agents)]
   }
 
   get admin(): string {
     return this.home('admin')
   }
 
-  home(name: string): string {
-    return path.join(this.#folder, name)
-  }
-
-  /** Two endpoints, `e1` and `e2`, and the agents of the plan, all of them known to both endpoints. */
+  /** The endpoints and the agents of the plan, all of them known to every endpoint. */
   async open(): Promise<void> {
-    process.once('exit', this.#endAll)
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#form()
@@ -88,9 +81,10 @@ export class MeshProcesses {
 
   /** Ends every process that was started here, and removes the folder. */
   async close(): Promise<void> {
-    await Promise.all([...this.#nodes.keys()].map((name) => this.stop(name)))
+    await this.stopNodes()
     this.#kill()
-    if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true })
+    process.removeListener('exit', this.#endAll)
+    this.removeFolder()
   }
 
   /** Runs a command to its end. */
@@ -137,67 +131,6 @@ export class MeshProcesses {
     return eventually(() => this.show(indication, options.home), isReached, options.deadlineMs ?? 20_000)
   }
 
-  /** Starts a node; resolves when an endpoint has answered it. */
-  async start(name: string): Promise<void> {
-    const running = this.spawn(name)
-    this.#nodes.set(name, running)
-    const { child, log } = running
-    await eventually(
-      () => {
-        if (child.exitCode !== null || log.text.includes('cannot-listen')) throw new Error(`${name} did not start: ${log.text}`)
-        return this.status(name)
-      },
-      (status) => status !== undefined && status.pid === child.pid && status.lastContactAt !== null,
-      startDeadlineMs
-    )
-  }
-
-  /** `writ start` as a process, and nothing else. */
-  spawn(name: string): Running {
-    const child = spawn(process.execPath, [program, 'start', '--home', this.home(name)], { stdio: ['ignore', 'ignore', 'pipe'] })
-    const log = { text: '' }
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (log.text += text))
-    return { child, log, ended: new Promise((resolve) => child.once('close', resolve)) }
-  }
-
-  /** SIGTERM, and the exit code. */
-  async stop(name: string): Promise<number | null> {
-    const running = this.#nodes.get(name)
-    if (running === undefined) return null
-    running.child.kill('SIGTERM')
-    const code = await running.ended
-    this.#nodes.delete(name)
-    return code
-  }
-
-  /** SIGKILL to the executor alone; resolves when its agent has noticed and ended as well. */
-  async crash(name: string): Promise<void> {
-    const running = this.#nodes.get(name)
-    if (running === undefined) throw new Error(`${name} does not run`)
-    const agent = this.agentOf(name)
-    running.child.kill('SIGKILL')
-    await eventually(() => isAlive(agent), (alive) => !alive)
-    this.#nodes.delete(name)
-  }
-
-  executorOf(name: string): number {
-    return this.#nodes.get(name)?.child.pid ?? Number.NaN
-  }
-
-  /** The process id of a node's agent. */
-  agentOf(name: string): number {
-    const executor = this.executorOf(name)
-    const found = childrenOf(executor).find((pid) => commandOf(pid).includes('agent.js'))
-    if (found === undefined) throw new Error(`${name} has no agent process`)
-    return found
-  }
-
-  /** What the node wrote down last. */
-  status(name: string): LiveStatus | undefined {
-    const file = path.join(this.home(name), 'run', 'status.json')
-    return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
-  }
-
   /** A home of the same admin that knows one endpoint only. */
   adminOf(endpoint: string): string {
     const home = this.home(`admin-at-${endpoint}`)
@@ -212,7 +145,7 @@ export class MeshProcesses {
 
   /** A copy of the admin's home in which every endpoint is at this address. */
   adminAt(address: string): string {
-    const home = mkdtempSync(path.join(this.#folder, 'admin-'))
+    const home = mkdtempSync(path.join(this.folder, 'admin-'))
     cpSync(this.admin, home, { recursive: true })
     rmSync(path.join(home, 'admin', 'endpoints.json'), { force: true })
     const { endpoints }: { endpoints: readonly object[] } = JSON.parse(readFileSync(path.join(home, 'writ.json'), 'utf8'))
@@ -226,30 +159,32 @@ export class MeshProcesses {
   }
 
   async #form(): Promise<void> {
-    this.#folder = mkdtempSync(path.join(tmpdir(), 'writ-e2e-'))
-    const [first, second] = [await findFreePort(), await findFreePort()]
+    process.once('exit', this.#endAll)
+    this.openFolder()
+    const [first = '', ...others] = this.endpoints
     await this.must('init', '--home', this.admin, '--mesh', 'lab')
-    await this.must('join', '--admin', this.admin, '--home', this.home('e1'), '--name', 'e1', '--listen', `/ip4/127.0.0.1/tcp/${first}`)
-    this.#configure('e1')
-    await this.start('e1')
-    await this.must('join', await this.invite('--role', 'endpoint'), '--home', this.home('e2'), '--name', 'e2', '--listen', `/ip4/127.0.0.1/tcp/${second}`)
-    this.#configure('e2')
-    const agents = Object.entries(this.#plan.agents)
-    const enrolments = agents.map(async ([name, labels]) => {
+    await this.must('join', '--admin', this.admin, '--home', this.home(first), '--name', first, '--listen', await freeAddress())
+    this.#configure(first)
+    await this.start(first)
+    for (const name of others) {
+      await this.must('join', await this.invite('--role', 'endpoint'), '--home', this.home(name), '--name', name, '--listen', await freeAddress())
+      this.#configure(name)
+    }
+    const enrolments = Object.entries(this.#plan.agents).map(async ([name, labels]) => {
       await this.must('join', await this.invite('--role', 'agent', ...labels.flatMap((label) => ['--label', label])), '--home', this.home(name), '--name', name)
       this.#configure(name)
       await this.start(name)
     })
-    await Promise.all([this.start('e2'), ...enrolments])
-    await this.knowEachOther(['e1', 'e2', ...agents.map(([name]) => name)])
+    await Promise.all([...others.map((name) => this.start(name)), ...enrolments])
+    await this.knowEachOther(this.names)
   }
 
-  /** Until both endpoints have heard of these nodes. */
+  /** Until every endpoint has heard of these nodes. */
   async knowEachOther(names: readonly string[]): Promise<void> {
     await eventually(() => this.writ('nodes', '--home', this.admin, '--json'), ({ code, stdout }) => code === 0 && isKnown(stdout, names), startDeadlineMs)
-    // One order makes the admin learn where both endpoints are.
+    // One order makes the admin learn where the endpoints are.
     await this.must('run', '--home', this.admin, '--all', '--', 'true')
-    await Promise.all(['e1', 'e2'].map((endpoint) => eventually(() => this.writ('nodes', '--home', this.adminOf(endpoint), '--json'), ({ code, stdout }) => code === 0 && isKnown(stdout, names), startDeadlineMs)))
+    await Promise.all(this.endpoints.map((endpoint) => eventually(() => this.writ('nodes', '--home', this.adminOf(endpoint), '--json'), ({ code, stdout }) => code === 0 && isKnown(stdout, names), startDeadlineMs)))
   }
 
   #configure(name: string): void {
@@ -257,7 +192,8 @@ export class MeshProcesses {
   }
 
   #kill(): void {
-    for (const child of [...this.#commands, ...[...this.#nodes.values()].map((running) => running.child)]) child.kill('SIGKILL')
+    for (const child of this.#commands) child.kill('SIGKILL')
+    this.killNodes()
   }
 }
 
@@ -268,23 +204,4 @@ const isKnown = (text: string, names: readonly string[]): boolean => {
 
 const changeJson = (file: string, change: object): void => writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...change }))
 
-export const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readOr(`/proc/${pid}/status`))
-
-const readOr = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return '' // it ended meanwhile
-  }
-}
-
-const commandOf = (pid: number): string => readOr(`/proc/${pid}/cmdline`)
-
-const childrenOf = (pid: number): number[] => readOr(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
-
-/** Processes whose command line or environment names this folder. */
-export const processesIn = (folder: string): number[] =>
-  readdirSync('/proc')
-    .filter((name) => /^[0-9]+$/.test(name))
-    .map(Number)
-    .filter((pid) => pid !== process.pid && commandOf(pid).includes(folder) && isAlive(pid))
+const freeAddress = async (): Promise<string> => `/ip4/127.0.0.1/tcp/${await findFreePort()}`

@@ -1,0 +1,12 @@
+/** Tells the network of entries that no honest node passes on: a merge passes over them and takes the rest of the message. */
+import { isGarbage } from '../network/conduct.ts'
+import type { KeyId } from '../../base/brand.ts'
+import type { MergeReport } from '../../queue/merge.ts'
+import type { Network } from '../network/network.ts'
+
+/** One misdeed for each message. What is wrong inside an entry that was taken is its author's fault, and the sender may be another. */
+export const blameForEntries = (network: Pick<Network, 'blame'>, sender: KeyId, { accepted, rejections }: Pick<MergeReport, 'accepted' | 'rejections'>): void => {
+  const taken = new Set<string>(accepted.map(({ id }) => id))
+  const worst = rejections.find(({ code, entry }) => isGarbage(code) && (entry === null || !taken.has(entry)))
+  if (worst !== undefined) network.blame(sender, worst.code, worst.detail)
+}

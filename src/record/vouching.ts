@@ -1,0 +1,81 @@
+/**
+ * Verifies records that are hash-linked, such as entries of a log, at the price of their tips. A record's id is the hash
+ * of what is signed, and `previous` is part of that: so a signature on one record vouches for every record that it links
+ * to, however far down, as long as these claim the same signer. A tip that fails vouches for nothing: its predecessor is
+ * then judged as a tip. Each record is verified at most once, and the result does not depend on what answers first.
+ */
+import { accept, type Result } from '../base/result.ts'
+import { verifyRecord, type Sealed, type Verified } from './record.ts'
+import type { KeyId, RecordId } from '../base/brand.ts'
+import type { CheckSignature } from './keys.ts'
+
+export interface Linked {
+  /** Record id of the signer's record before. */
+  readonly previous: RecordId | null
+}
+
+export interface VouchingOptions<Body> {
+  readonly signerOf: (body: Body) => KeyId
+  readonly checkSignature: CheckSignature
+  /** Whether a record that was verified earlier, of the same signer, names this one as its predecessor. */
+  readonly isVouched?: (record: Sealed<Body>) => boolean
+}
+
+/** All records with one id: their bodies are the same, their signatures need not be. */
+interface Place<Body> {
+  readonly copies: { readonly index: number; readonly record: Sealed<Body> }[]
+  readonly signer: KeyId
+  readonly previous: RecordId | null
+  /** Places that link to this one and may still vouch for it. */
+  open: number
+  isAuthentic: boolean
+}
+
+/**
+ * One result for each record, in their order. What is vouched for is accepted whatever its own signature says: its author
+ * signed its hash, so nobody else can have written it. Errors: `bad-signature`.
+ */
+export const verifyLinked = async <Body extends Linked>(records: readonly Sealed<Body>[], options: VouchingOptions<Body>): Promise<Result<Verified<Body>>[]> => {
+  const { signerOf, checkSignature, isVouched } = options
+  const places = layOut(records, signerOf)
+  const results = new Map<number, Result<Verified<Body>>>()
+  const parentOf = ({ previous, signer }: Place<Body>): Place<Body> | undefined => {
+    const parent = previous === null ? undefined : places.get(previous)
+    return parent?.signer === signer ? parent : undefined
+  }
+  const vouchFor = (place: Place<Body> | undefined): void => {
+    for (let current = place; current !== undefined && !current.isAuthentic; current = parentOf(current)) {
+      current.isAuthentic = true
+      for (const { index, record } of current.copies) results.set(index, accept(record as Verified<Body>))
+    }
+  }
+  const verifyFrom = async (tip: Place<Body>): Promise<void> => {
+    for (let current: Place<Body> | undefined = tip; current !== undefined; current = parentOf(current)) {
+      if (current.isAuthentic || (current !== tip && (current.open -= 1) > 0)) return
+      const { copies, signer } = current
+      const verdicts = await Promise.all(copies.map(({ record }) => verifyRecord(record, [signer], checkSignature)))
+      for (const [position, { index }] of copies.entries()) results.set(index, verdicts[position] as Result<Verified<Body>>)
+      if (verdicts.some(({ ok }) => ok)) {
+        current.isAuthentic = true
+        return vouchFor(parentOf(current))
+      }
+    }
+  }
+  for (const place of places.values()) {
+    const parent = parentOf(place)
+    if (parent !== undefined) parent.open += 1
+    if (isVouched !== undefined && place.copies.some(({ record }) => isVouched(record))) vouchFor(place)
+  }
+  await Promise.all([...places.values()].filter(({ open, isAuthentic }) => open === 0 && !isAuthentic).map(verifyFrom))
+  return records.map((_, index) => results.get(index) as Result<Verified<Body>>)
+}
+
+const layOut = <Body extends Linked>(records: readonly Sealed<Body>[], signerOf: (body: Body) => KeyId): Map<RecordId, Place<Body>> => {
+  const places = new Map<RecordId, Place<Body>>()
+  for (const [index, record] of records.entries()) {
+    const known = places.get(record.id)
+    if (known === undefined) places.set(record.id, { copies: [{ index, record }], signer: signerOf(record.body), previous: record.body.previous, open: 0, isAuthentic: false })
+    else known.copies.push({ index, record })
+  }
+  return places
+}

@@ -1,0 +1,38 @@
+import test, { type ExecutionContext } from 'ava'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
+import { toBase32 } from '../../src/base/bytes.ts'
+import { killOrphans } from '../../src/executor/system-orphans.ts'
+import type { IndicationId, KeyId } from '../../src/base/brand.ts'
+
+const drawId = (): string => toBase32(randomBytes(32))
+
+/** A process in a session of its own, as a job may have left it. */
+const startJob = async (t: ExecutionContext, executor: string, indication: string): Promise<ChildProcess> => {
+  const job = spawn('sleep', ['60'], { detached: true, stdio: 'ignore', env: { PATH: process.env['PATH'], WRIT_EXECUTOR: executor, WRIT_INDICATION: indication } })
+  t.teardown(() => job.kill('SIGKILL'))
+  await once(job, 'spawn')
+  return job
+}
+
+const [ours, theirs] = [drawId() as KeyId, drawId() as KeyId]
+
+test('what an executor left of its orders is killed, whatever session it is in', async (t) => {
+  const order = drawId() as IndicationId
+  const jobs = await Promise.all([1, 2].map(() => startJob(t, ours, order)))
+  const ended = Promise.all(jobs.map((job) => once(job, 'exit')))
+  t.is(await killOrphans(ours, new Set([order, drawId() as IndicationId])), 2)
+  t.deepEqual(await ended, [[null, 'SIGKILL'], [null, 'SIGKILL']])
+})
+
+test('the same order of another node on this machine, and another order of this node, go on', async (t) => {
+  const order = drawId() as IndicationId
+  const jobs = [await startJob(t, theirs, order), await startJob(t, ours, drawId())]
+  t.is(await killOrphans(ours, new Set([order])), 0)
+  for (const job of jobs) t.deepEqual([job.exitCode, job.signalCode], [null, null])
+})
+
+test('without orders nothing is looked for', async (t) => {
+  t.is(await killOrphans(ours, new Set()), 0)
+})
