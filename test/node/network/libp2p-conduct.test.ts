@@ -60,7 +60,7 @@ const setUp = async (t: ExecutionContext, clock = stillClock) => {
   return { world, network, agent, hostile, host, flooder, connection, log, queue, topics, isGone }
 }
 
-const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [] })
+const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [], wanted: null })
 const unlessRefused = (): undefined => undefined
 
 /** Floods until `isOver`, while an honest agent pulls; its slowest answer and the greatest memory taken are bounded. */
@@ -129,7 +129,7 @@ test.serial(isCutOff, 'entries whose signatures are forged', ({ hostile, network
   const { bytes } = flooder.forge(receipts(said(world.sealOrder().id, 'received')), {})
   const forged = bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
   const entries = Array.from({ length: 100 }, () => forged)
-  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [] })).catch(unlessRefused)
+  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [], wanted: null })).catch(unlessRefused)
 })
 
 /** The head of a large question, half of it, and silence. */
