@@ -13,7 +13,7 @@ import { LogTable } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
 import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
 import { OrderTable, type Control } from './order-table.ts'
-import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
+import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, readProfiles, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
 import { RecentEntries } from './recent-entries.ts'
 import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
@@ -26,7 +26,7 @@ import type { PayloadRef } from '../record/indication.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
 import type { LogState } from './log-plan.ts'
-import type { NodeRow, OrderRow, QueueRow, State } from './views.ts'
+import type { NodeProfile, NodeRow, OrderRow, QueueRow, State } from './views.ts'
 
 export interface QueueDeps {
   readonly store: KeyValueStore
@@ -71,6 +71,10 @@ export class Queue {
   readonly #sources = new ArrivalSources()
   readonly #mutex = new Mutex()
   readonly #listeners = new Set<MergeListener>()
+  /** Merges that were not synced, and how many of these are known to be on disk. */
+  #unsynced = 0
+  #synced = 0
+  #flushing: Promise<unknown> | undefined
 
   private constructor(deps: QueueDeps, options: QueueOptions, tables: Tables) {
     this.#deps = deps
@@ -96,15 +100,35 @@ export class Queue {
     const preparing = prepareMerge(this.#tables, chain, entries)
     // Its failure is met where it is awaited, which may be after other merges.
     preparing.catch(() => undefined)
+    const durable = options.durable ?? false
     const report = await this.#mutex.run(async () => {
+      const prepared = await preparing
+      // Counted before anybody can see what it brings, so that it is never acknowledged before it is on disk.
+      if (!durable && prepared.opened.length > 0) this.#unsynced += 1
       const after = this.#tables.logs.arrival
-      const applied = await applyMerge(this.#tables, chain, await preparing, { source, durable: options.durable ?? false })
+      const applied = await applyMerge(this.#tables, chain, prepared, { source, durable })
       this.#sources.note(source, { after, to: this.#tables.logs.arrival })
       return applied
     })
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
     return report
+  }
+
+  /** All that was merged so far is on disk when it resolves: one write for however many ask meanwhile. Errors: `store-write-failed`. */
+  async makeDurable(): Promise<void> {
+    const wanted = this.#unsynced
+    while (this.#synced < wanted) {
+      const covered = this.#unsynced
+      this.#flushing ??= this.merge([], 'flush', { durable: true })
+        .then(() => {
+          this.#synced = Math.max(this.#synced, covered)
+        })
+        .finally(() => {
+          this.#flushing = undefined
+        })
+      await this.#flushing
+    }
   }
 
   /** Called after each merge that accepted something; returns a function that ends it. */
@@ -151,6 +175,12 @@ export class Queue {
     return this.#tables.pending.count
   }
 
+  /** By name, without what depends on orders. */
+  profiles(): NodeProfile[] {
+    return readProfiles(this.#tables.nodes)
+  }
+
+  /** By name. */
   nodes(): NodeRow[] {
     return readNodes(this.#tables, this.#deps.clock.now())
   }

@@ -24,6 +24,8 @@ export type OrderEvent =
   | { readonly kind: 'validated'; readonly indication: IndicationId; readonly at: Millis }
   /** The executor said something; `statement` is its signed record. */
   | { readonly kind: 'stated'; readonly indication: IndicationId; readonly state: ExecutorState; readonly statement: Uint8Array }
+  /** What the executor said before a restore, as endpoints remember it. */
+  | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly state: ExecutorState; readonly at: Millis }
   /** The executor could not take the order up now: forgotten here, so that the next pull brings it again. */
   | { readonly kind: 'refused'; readonly indication: IndicationId }
   /** The executor or its pipe started anew: what it had been offered must be offered again. */
@@ -51,6 +53,8 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
+  /** Orders that ended before a restore, and when they are forgotten. */
+  readonly #endedBefore = new Map<IndicationId, Millis>()
 
   step(event: OrderEvent, now: Millis): OrderEffect[] {
     switch (event.kind) {
@@ -66,6 +70,8 @@ export class OrderMachine {
         return this.#orders.has(event.indication) ? [receipt(event.indication, 'validated', event.at, false)] : []
       case 'stated':
         return this.#state(event.indication, event.state, event.statement)
+      case 'adopted':
+        return this.#adopt(event.indication, event.state, event.at)
       case 'refused':
         this.#orders.delete(event.indication)
         return []
@@ -92,12 +98,14 @@ export class OrderMachine {
   }
 
   #offer(indication: Indication, bundle: Bundle, verdict: Result<null>, now: Millis): OrderEffect[] {
-    if (this.#orders.has(indication.id)) return []
+    if (this.#orders.has(indication.id) || this.#endedBefore.has(indication.id)) return []
     if (!verdict.ok && passing.has(verdict.code)) return verdict.code === 'charter-behind' ? [{ kind: 'pull' }] : []
     const { payload, expiresAt } = indication.body
     const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
     this.#orders.set(indication.id, order)
-    if (!verdict.ok) return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
+    if (!verdict.ok) {
+      return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
+    }
     return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
   }
 
@@ -130,7 +138,16 @@ export class OrderMachine {
     return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
   }
 
+  #adopt(id: IndicationId, state: ExecutorState, at: Millis): OrderEffect[] {
+    if (state === 'running') return []
+    const order = this.#orders.get(id)
+    if (order !== undefined) order.stage = 'ended'
+    else this.#endedBefore.set(id, at + limits.indication.validityMsMax)
+    return []
+  }
+
   #forget(now: Millis): OrderEffect[] {
+    for (const [id, until] of this.#endedBefore) if (now > until + limits.trust.clockToleranceMs) this.#endedBefore.delete(id)
     for (const [id, { expiresAt, stage }] of this.#orders) {
       if (now > expiresAt + limits.trust.clockToleranceMs && stage !== 'running') this.#orders.delete(id)
     }

@@ -6,6 +6,7 @@ import { limits } from '../../base/limits.ts'
 import { decodeRecord, type Sealed } from '../../record/record.ts'
 import { entryKind, type EntryBody } from '../../record/entry.ts'
 import { isAuthorised, isTarget, judgeFreshness, judgeIndication, openIndication, type Indication } from '../../trust/order.ts'
+import { knownLivesOf } from './endpoint-pull.ts'
 import { submitRequestSchema, type SubmitAnswer } from '../protocol/submit.ts'
 import type { Admission } from '../network/network.ts'
 import type { Announcement } from '../protocol/announcement.ts'
@@ -36,8 +37,8 @@ export const answerSubmit = async (deps: SubmitDeps, from: Admission, message: U
       if (!learned.ok) throw new WritError(learned.code, learned.detail)
       return answer({ kind: 'charter', version: deps.charters.chain.current.version })
     }
-    case 'head':
-      return answer({ kind: 'head', sequence: (await deps.queue.head(from.admin, request.incarnation))?.sequence ?? 0 })
+    case 'lives':
+      return answer({ kind: 'lives', lives: knownLivesOf(await deps.queue.headsOf(from.admin)) })
     case 'entries':
       return answer(await acceptEntries(deps, from.admin, from.peer, request.entries, request.payload, signal))
   }
@@ -77,7 +78,7 @@ const judgeSubmission = (deps: SubmitDeps, indication: Indication): void => {
   const { chain } = deps.charters
   const now = deps.clock.now()
   for (const verdict of [judgeIndication(chain, body, now), judgeFreshness(body, now)]) if (!verdict.ok) throw new WritError(verdict.code, verdict.detail)
-  const targets = deps.queue.nodes().filter((node) => isTarget(body.target, { ...node, peer: node.key }))
+  const targets = deps.queue.profiles().filter((node) => isTarget(body.target, { ...node, peer: node.key }))
   const forbidden = targets.filter((node) => !isAuthorised(chain.current, body.admin, body.format, node)).map(({ name }) => name)
   if (forbidden.length === 0) return
   const shown = forbidden.slice(0, 5).join(', ')

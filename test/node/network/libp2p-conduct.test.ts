@@ -17,7 +17,7 @@ import { submitProtocol } from '../../../src/node/protocol/submit.ts'
 import { syncProtocol } from '../../../src/queue/sync-message.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { adminLoopback, nodeLoopback } from '../../fixtures/loopback.ts'
-import { startedAt } from '../../fixtures/mesh.ts'
+import { startedAt, stillClock } from '../../fixtures/mesh.ts'
 import { bytesOf, randomOf, receipts, said } from '../../queue/world.ts'
 import { ask, endpointWorld, madeAt } from '../endpoint-world.ts'
 import { MemoryOutputs, RecordingLog } from '../in-memory.ts'
@@ -29,14 +29,17 @@ import type { World } from '../../queue/world.ts'
 const movingClock: Clock = { now: () => startedAt + performance.now() }
 const protocols = [pullProtocol, outputProtocol, syncProtocol, submitProtocol, queryProtocol]
 
-/** A real endpoint and two agents; the flooder's libp2p is laid open. */
-const setUp = async (t: ExecutionContext) => {
+/**
+ * A real endpoint and two agents; the flooder's libp2p is laid open. With a clock that stands still nothing is forgiven, and
+ * nothing depends on how fast the machine is.
+ */
+const setUp = async (t: ExecutionContext, clock = stillClock) => {
   const made = await endpointWorld()
   const { world, charters, queue } = made
   const { mesh } = world
   const topics = [indicationsTopic(mesh.mesh), receiptsTopic(mesh.mesh)]
   const log = new RecordingLog()
-  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock: movingClock } })
+  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock } })
   const gossip = new Gossip({ network, charters, log })
   new Endpoint({ ...made, network, gossip, outputs: new MemoryOutputs(), counter: mesh.key('peer:endpoint-1'), random: randomOf('endpoint'), log }, { syncIntervalMs: 5000 }).listen()
   gossip.hearIndications(() => undefined)
@@ -57,7 +60,7 @@ const setUp = async (t: ExecutionContext) => {
   return { world, network, agent, hostile, host, flooder, connection, log, queue, topics, isGone }
 }
 
-const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [] })
+const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [], wanted: null })
 const unlessRefused = (): undefined => undefined
 
 /** Floods until `isOver`, while an honest agent pulls; its slowest answer and the greatest memory taken are bounded. */
@@ -126,7 +129,7 @@ test.serial(isCutOff, 'entries whose signatures are forged', ({ hostile, network
   const { bytes } = flooder.forge(receipts(said(world.sealOrder().id, 'received')), {})
   const forged = bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
   const entries = Array.from({ length: 100 }, () => forged)
-  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [] })).catch(unlessRefused)
+  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [], wanted: null })).catch(unlessRefused)
 })
 
 /** The head of a large question, half of it, and silence. */
@@ -204,4 +207,14 @@ test.serial('of many connections of one peer the oldest go, and the newest answe
   await eventually(() => connection.status, (status) => status !== 'open')
   t.is(host.getConnections().length, limits.conduct.ranks.node.connectionsMax)
   await hostile.request(network.self, pullProtocol, pullOf(world, 'web-2'))
+})
+
+test.serial('whoever asks one question after the other is slowed to its rate, and not cut off', async (t) => {
+  const { network, hostile, world, log } = await setUp(t, movingClock)
+  const message = pullOf(world, 'web-2')
+  const { burst, perSecond } = limits.conduct.questionsPerProtocol
+  const startedMs = performance.now()
+  for (let count = 0; count < burst + perSecond; count += 1) await hostile.request(network.self, pullProtocol, message)
+  t.true(performance.now() - startedMs >= 980, 'the burst and a second of the rate take a second at least')
+  t.deepEqual([network.peers().length, cutOffs(log)], [2, []])
 })
