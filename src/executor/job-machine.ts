@@ -189,7 +189,10 @@ export class JobMachine {
   }
 
   #agentStarted(): void {
-    for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
+    for (const { order, phase } of this.#jobs.values()) {
+      if (phase !== 'recalling') this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
+      if (phase === 'fetching') this.#effects.push({ kind: 'want-payload', order })
+    }
   }
 
   #trustChanged(): void {
@@ -309,7 +312,7 @@ export class JobMachine {
 }
 
 const forgotten = (before: Millis): Outcome => ({
-  state: 'interrupted', code: 'journal-lost', detail: `what was started here before ${new Date(before).toISOString()} is not known any more: the order may have run, and is not started`
+  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
 })
 
 const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }
