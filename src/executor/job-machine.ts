@@ -189,7 +189,10 @@ export class JobMachine {
   }
 
   #agentStarted(): void {
-    for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
+    for (const { order, phase } of this.#jobs.values()) {
+      if (phase !== 'recalling') this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
+      if (phase === 'fetching') this.#effects.push({ kind: 'want-payload', order })
+    }
   }
 
   #trustChanged(): void {
