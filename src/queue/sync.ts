@@ -92,7 +92,7 @@ export class SyncClient {
     const report = await queue.merge(answer.entries, peer, { mayBeginAtCheckpoint: answer.isTrimmed })
     const noted = await Promise.all(answer.presences.map(({ record, contactAt }) => queue.notePresence(record, contactAt)))
     const news = report.accepted.length + noted.filter((result) => result.ok && result.value).length
-    const { again, isDue } = machine.takeCursor(answer, { news, isForged: report.rejections.some(isForged) }, queue.digest())
+    const { again, isDue } = machine.takeCursor(answer, { news, isForged: isWorthless(report) }, queue.digest())
     if (!isDue || !this.#takeTurn(peer)) return { report, again }
     machine.begin(new Reconciliation(await queue.history.marks('', lastName)), answer)
     return { report, again: true }
@@ -108,7 +108,7 @@ export class SyncClient {
   async #takeLogs(peer: KeyId, machine: SyncMachine, answer: LogsAnswer): Promise<Taken> {
     const report = await this.#deps.queue.merge(answer.entries, peer, { mayBeginAtCheckpoint: answer.isTrimmed })
     const taken = machine.comparison?.takeLogs(answer, { accepted: report.accepted.length, logs: report.logs })
-    return { report, ...machine.continue({ news: report.accepted.length, isForged: report.rejections.some(isForged) }, taken?.ok !== true) }
+    return { report, ...machine.continue({ news: report.accepted.length, isForged: isWorthless(report) }, taken?.ok !== true) }
   }
 
   async #planFetches(heads: readonly LogHead[]): Promise<WantedLog[]> {
@@ -146,6 +146,9 @@ export class SyncClient {
     return machine
   }
 }
+
+/** Some forged entries prove nothing: what vouched for one of them may have come too late for this page. */
+const isWorthless = ({ accepted, rejections }: MergeReport): boolean => accepted.length === 0 && rejections.some(isForged)
 
 const isSameState = (left: SyncState, right: SyncState): boolean =>
   left.storeId === right.storeId && left.cursor === right.cursor && left.presenceCursor === right.presenceCursor
