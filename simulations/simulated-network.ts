@@ -277,9 +277,9 @@ export class SimulatedNetwork implements Network, GossipHost {
 
   #put(link: Link<SimulatedNetwork>, protocol: string, message: Uint8Array, signal: AbortSignal, told: { readonly answer: (answer: Answer) => void; readonly end?: () => void }): void {
     const host: SimulatedNetwork = otherEnd(link, this)
-    const bring = (what: string, bytes: Uint8Array, tell: () => void): Promise<void> =>
+    const bring = (kind: 'answer' | 'end', bytes: Uint8Array, tell: () => void): Promise<void> =>
       new Promise((resolve) => {
-        this.#fabric.carry(link, host, `${what} ${protocol}`, bytes, () => {
+        this.#fabric.carry(link, host, { kind, of: protocol, bytes }, () => {
           if (!signal.aborted) tell()
           resolve()
         })
@@ -291,7 +291,7 @@ export class SimulatedNetwork implements Network, GossipHost {
       }
       if (!signal.aborted) await bring('end', noBytes, () => told.end?.())
     }
-    this.#fabric.carry(link, this, `ask ${protocol}`, message, () => void serve())
+    this.#fabric.carry(link, this, { kind: 'ask', of: protocol, bytes: message }, () => void serve())
   }
 
   /** Never throws: what goes wrong is an answer. */

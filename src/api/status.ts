@@ -5,7 +5,8 @@ import { isWritError } from '../base/errors.ts'
 import { readFileGuarded } from '../base/file-durable.ts'
 import { release } from '../base/release.ts'
 import { toText } from '../base/bytes.ts'
-import { loadCharters, loadCredential, openNodeHome } from '../trust/file-home.ts'
+import { listSetAside, loadCharters, loadCredential, openNodeHome } from '../trust/file-home.ts'
+import { loadRestored } from '../trust/file-restored.ts'
 import { isRunning } from './system-process.ts'
 import type { LiveStatus } from '../node/file-status.ts'
 import type { NodeStatus } from './types.ts'
@@ -33,6 +34,8 @@ export const readStatus = async (options: { readonly home: string }): Promise<No
     labels: credential.body.labels,
     mesh: { id: credential.body.mesh, name: home.config.meshName },
     release: live?.release ?? release,
+    setAside: listSetAside(home.paths),
+    restored: loadRestored(home.paths),
     running: live !== null && isRunning(live.pid, home.paths.journal),
     live
   }

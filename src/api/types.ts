@@ -101,6 +101,10 @@ export interface NodeStatus {
   readonly mesh: { readonly id: MeshId; readonly name: string }
   readonly release: string
   readonly running: boolean
+  /** Stores that were found damaged and replaced, as paths within the home; nothing removes them but the operator. */
+  readonly setAside: readonly string[]
+  /** When the home was last restored from a backup, and when that was made. */
+  readonly restored: { readonly at: Millis; readonly backupAt: Millis } | null
   /** Present when it is running, or was: the newest that the node wrote down. */
   readonly live: LiveStatus | null
 }

@@ -3,7 +3,28 @@
  */
 import { base32 } from 'multiformats/bases/base32'
 
-export const toBase32 = (bytes: Uint8Array): string => base32.baseEncode(bytes)
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+/** Two characters for each ten bits. */
+const pairs: readonly string[] = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >> 5]}${alphabet[bits & 31]}`)
+
+/** RFC 4648, lower case, without padding. By pairs: ids are made of every record that is read. */
+export const toBase32 = (bytes: Uint8Array): string => {
+  let text = ''
+  let bits = 0
+  let count = 0
+  for (const byte of bytes) {
+    // Never more than 17 bits: what was taken is cut off.
+    bits = ((bits & 0x1ff) << 8) | byte
+    count += 8
+    if (count < 10) continue
+    count -= 10
+    text += pairs[(bits >> count) & 0x3ff] ?? ''
+  }
+  if (count === 0) return text
+  const rest = (bits << (10 - count)) & 0x3ff
+  return text + (pairs[rest] ?? '').slice(0, count > 5 ? 2 : 1)
+}
+
 export const fromBase32 = (text: string): Uint8Array => base32.baseDecode(text)
 
 /** -1, 0 or 1 by UTF-16 code unit; for the ASCII ids used here that is the order of their bytes. */

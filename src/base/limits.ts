@@ -2,6 +2,8 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
+import { storageLimits } from './storage-limits.ts'
+
 const KiB = 1024
 const MiB = 1024 * KiB
 const second = 1000
@@ -72,12 +74,7 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
-  store: {
-    /** Tables up to this are read whole at each start: 0.4 s at 350 MiB/s. Larger ones after an end that was not in good order. */
-    alwaysCheckedBytes: 128 * MiB,
-    /** Opening writes two logs of 2 MiB into tables, and a new log and manifest. */
-    reopenBytesMin: 8 * MiB
-  },
+  ...storageLimits,
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -159,7 +156,7 @@ export const limits = {
     questions: { perSecond: 128, burst: 512 },
     questionsPerProtocol: { perSecond: 64, burst: 256 },
     /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
-    streams: { perSecond: 1000, burst: 4000 },
+    streams: { perSecond: 1000, burst: 2000 },
     /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
     heldBytesMax: 32 * MiB,
     heldBytesInAllMax: 512 * MiB,
@@ -199,6 +196,8 @@ export const limits = {
   follow: {
     /** Changes of an order that come within this are shown together. */
     settleMs: 20,
+    /** And so much longer where an order has many rows, since each look reads all: about a tenth of an endpoint's time, 1 s at 10,000. */
+    rowsPerMs: 10,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
     rowsPerPageMax: 256,
@@ -321,6 +320,9 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** Between two tries at a journal that cannot be written. */
+    journalRetryMsMin: 250,
+    journalRetryMsMax: 10 * second,
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },

@@ -48,7 +48,9 @@ const renderStatus = (found: NodeStatus, now: number): string => {
     ['key', found.key],
     ['release', found.release],
     ['running', runningText(found, now)],
-    ...(found.live === null ? [] : liveLines(found.live, now))
+    ...(found.live === null ? [] : liveLines(found.live, now)),
+    ...(found.restored === null ? [] : [['restored', `${formatAge(now - found.restored.at)} ago, from a backup of ${new Date(found.restored.backupAt).toISOString()}`] as const]),
+    ...found.setAside.map((path, index) => [index === 0 ? 'DAMAGED' : '', `${path} was set aside, and a new store begun; remove it when you have looked at it`] as const)
   ]
   return renderRows(lines.map(([name, value]) => [{ text: name }, { text: printableLine(value) }]))
     .map((line) => `${line}\n`)

@@ -1,20 +1,21 @@
 /**
  * Performs what the job machine decides, in order: persist before send, persist before spawn. It holds what the machine
- * must not: journal, cache, processes, signatures, the pipe to the agent. A journal that fails ends everything, since
- * nothing may be done that is not written down.
+ * must not: journal, cache, processes, signatures, the pipe to the agent. While the journal cannot be written nothing is
+ * started and outcomes wait in memory; a journal that cannot be read ends everything.
  */
 import { toText } from '../base/bytes.ts'
-import { assert, describeError } from '../base/errors.ts'
+import { assert, describeError, isWritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { reject, type Result } from '../base/result.ts'
+import { reject } from '../base/result.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { Clock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
+import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
-import { computeEnvironment, searchPathOf, type BaseEnvironment } from './environment.ts'
+import { computeEnvironment, type BaseEnvironment } from './environment.ts'
 import type { InstructionCache } from './file-cache.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Executables, Format, Launch } from './format.ts'
@@ -25,6 +26,7 @@ import type { Journal, Statement } from './journal.ts'
 import type { RunReport } from './outcome.ts'
 import { Outbox } from './outbox.ts'
 import { matchOutput } from './output-pattern.ts'
+import { prepareLaunch } from './preparation.ts'
 import { sealStatement } from './statement-sealing.ts'
 import type { Verifier } from './verification.ts'
 
@@ -41,11 +43,13 @@ export interface DriverDeps {
   readonly baseEnvironment: BaseEnvironment
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
+  /** Durable: an order is about to start that was created after now, by the clock of its admin. */
+  readonly noteAhead: (createdAt: Millis) => void
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: Clock
   readonly timers: Timers
   readonly log: Log
-  /** Called once when the journal failed: the process must end. */
+  /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
 
@@ -58,6 +62,9 @@ export class ExecutorDriver {
   readonly #launches = new Map<IndicationId, Launch>()
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
+  readonly #backlog: Backlog
+  /** Their start could not be recorded: the `spawn` that follows is passed over. */
+  readonly #unstarted = new Set<IndicationId>()
   #effects: JobEffect[] = []
   #performing: Promise<void> | undefined
   #failed = false
@@ -69,6 +76,13 @@ export class ExecutorDriver {
   constructor(deps: DriverDeps, options: JobMachineOptions) {
     this.#deps = deps
     this.#machine = new JobMachine(options)
+    this.#backlog = new Backlog({
+      ...deps,
+      probe: () => deps.journal.probe(),
+      onBlocked: () => this.#dispatch({ kind: 'journal-blocked' }),
+      onFree: () => this.#dispatch({ kind: 'journal-free' }),
+      fatal: (error) => this.#fail(error)
+    })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -77,6 +91,7 @@ export class ExecutorDriver {
     const records = await journal.active()
     const orphans = await killOrphans(new Set(records.filter(({ attempts }) => attempts > 0).map(({ id }) => id)))
     if (orphans > 0) log.warn('processes of an executor that had ended were killed', { orphans })
+    if (journal.lostBefore > 0) this.#dispatch({ kind: 'memory-lost', before: journal.lostBefore })
     for (const record of records) {
       const order = verifier.open(record.bundle)
       if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
@@ -119,6 +134,8 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'stop' })
     await this.#drained.promise
     this.#cancelTick()
+    const unwritten = await this.#backlog.settle()
+    if (unwritten > 0) this.#deps.log.error('outcomes could not be written down: the next start will call these orders interrupted', { count: unwritten })
   }
 
   /** Resolves when the agent has kept every statement. */
@@ -170,8 +187,11 @@ export class ExecutorDriver {
   }
 
   async #receiveKept(id: Statement['id']): Promise<void> {
-    const { journal, outputs } = this.#deps
-    const statement = await journal.keep(id)
+    const { journal, outputs, log } = this.#deps
+    const statement = await journal.keep(id).catch((error: unknown) => {
+      log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
+      return undefined
+    })
     for (const output of [statement?.body.stdout, statement?.body.stderr]) if (typeof output?.cid === 'string') await outputs.release(output.cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
@@ -195,26 +215,32 @@ export class ExecutorDriver {
         for (const effect of effects) await this.#perform(effect)
       }
     } catch (error) {
-      this.#failed = true
-      this.#cancelTick()
-      for (const run of this.#runs.values()) run.signal('SIGKILL') // nobody will follow them any more
-      this.#drained.resolve()
-      this.#deps.fatal(error)
+      this.#fail(error)
     }
     this.#performing = undefined
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true
+    this.#cancelTick()
+    for (const run of this.#runs.values()) run.signal('SIGKILL') // nobody will follow them any more
+    this.#drained.resolve()
+    this.#deps.fatal(error)
   }
 
   async #perform(effect: JobEffect): Promise<void> {
     const { journal, verifier, clock } = this.#deps
     switch (effect.kind) {
-      case 'recall': return this.#dispatch({ kind: 'recalled', indication: effect.indication, history: await journal.recall(effect.indication) })
+      case 'recall': return this.#recall(effect.indication)
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
-      case 'record-accepted': return journal.recordAccepted(effect.order)
+      case 'announce-held': return this.#outbox?.push({ kind: 'held', indication: effect.order.bundle.indication, running: effect.running })
+      // One that is not written is offered again after a restart, as after a power cut.
+      case 'record-accepted': return void (await this.#backlog.attempt(() => journal.recordAccepted(effect.order)))
       case 'want-payload': return this.#wantPayload(effect.order)
       case 'prepare': return void this.#prepare(effect.order)
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
       case 'record-started': return this.#recordStarted(effect)
-      case 'spawn': return this.#spawn(effect.order)
+      case 'spawn': return this.#unstarted.delete(effect.order.id) ? undefined : this.#spawn(effect.order)
       case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
       case 'record-outcome': return this.#recordOutcome(effect)
       case 'discard': return this.#discard(effect.indication)
@@ -231,16 +257,34 @@ export class ExecutorDriver {
   }
 
   async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
-    const running = this.#seal(effect.statement)
-    await this.#deps.journal.recordStarted(effect.order, effect.attempt, effect.statement.at, running)
-    this.#outbox?.pushStatement(running)
+    const { journal, noteAhead } = this.#deps
+    const { order, attempt, statement } = effect
+    const isRecorded = await this.#backlog.attempt(async () => {
+      const running = this.#seal(statement)
+      if (order.body.createdAt > statement.at) noteAhead(order.body.createdAt)
+      await journal.recordStarted(order, attempt, statement.at, running)
+      this.#outbox?.pushStatement(running)
+    })
+    if (isRecorded) return
+    this.#unstarted.add(order.id)
+    this.#dispatch({ kind: 'not-started', indication: order.id })
+  }
+
+  async #recall(indication: IndicationId): Promise<void> {
+    const history = await this.#deps.journal.recall(indication).catch((error: unknown) => {
+      if (!isWritError(error, 'store-write-failed')) throw error // after a full disk it is opened anew, and there was no room for that
+      return { kind: 'unreadable' as const }
+    })
+    this.#dispatch({ kind: 'recalled', indication, history })
   }
 
   async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
-    const outcome = this.#seal(effect.statement)
-    await this.#deps.journal.recordOutcome(effect.order, outcome)
-    this.#outbox?.pushStatement(outcome)
-    this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
+    await this.#backlog.insist(async () => {
+      const outcome = this.#seal(effect.statement)
+      await this.#deps.journal.recordOutcome(effect.order, outcome)
+      this.#outbox?.pushStatement(outcome)
+      this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
+    })
   }
 
   async #wantPayload({ id, body, bundle }: Order): Promise<void> {
@@ -254,23 +298,10 @@ export class ExecutorDriver {
 
   /** Beside the other effects, since it may look at many files. */
   async #prepare(order: Order): Promise<void> {
-    const launch = await this.#prepareLaunch(order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
     if (this.#machine.order(order.id) === undefined) return // cancelled or expired meanwhile
     if (launch.ok) this.#launches.set(order.id, launch.value)
     this.#dispatch({ kind: 'prepared', indication: order.id, verdict: launch.ok ? { ok: true, value: null } : launch })
-  }
-
-  async #prepareLaunch({ id, body }: Order): Promise<Result<Launch>> {
-    const { cache, executables, baseEnvironment, formats } = this.#deps
-    const payload = await cache.finish(id)
-    if (!payload.ok) return payload
-    const searchPath = searchPathOf(baseEnvironment, body)
-    for (const name of body.prerequisites.executables) {
-      if ((await executables.find(name, searchPath)) === undefined) return reject('prerequisite-missing', name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`)
-    }
-    const format = formats.get(body.format)
-    assert(format, 'an order of an unknown format was judged to be in order')
-    return format.prepare(payload.value, searchPath)
   }
 
   async #spawn(order: Order): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * What the job machine is told, and what it wants done. The one who performs the effects has these duties:
- * perform them in order, one after the other; `record-…` resolves only when the journal holds the record, and a
- * statement leaves only after it was recorded; a failed record ends the process rather than going on.
+ * perform them in order, one after the other; a statement leaves only after it was recorded. Where the journal cannot be
+ * written it says `journal-blocked`; a start that was not recorded is not spawned, an outcome is kept until it is.
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
@@ -18,7 +18,12 @@ export interface Order {
 }
 
 /** What the journal knows of an id. */
-export type History = { readonly kind: 'fresh' } | { readonly kind: 'started' } | { readonly kind: 'finished'; readonly statement: Uint8Array }
+export type History =
+  | { readonly kind: 'fresh' }
+  /** It cannot be read now. */
+  | { readonly kind: 'unreadable' }
+  | { readonly kind: 'started' }
+  | { readonly kind: 'finished'; readonly statement: Uint8Array }
 
 export type JobEvent =
   /** `cancelled`: an authorised cancel came with it. */
@@ -32,12 +37,19 @@ export type JobEvent =
   | { readonly kind: 'exited'; readonly indication: IndicationId; readonly report: RunReport }
   /** An authorised cancel for an order that is known already. */
   | { readonly kind: 'cancel'; readonly indication: IndicationId }
+  /** Before `restored`: the journal was lost, or taken from a backup. It does not know all that was started before this time. */
+  | { readonly kind: 'memory-lost'; readonly before: Millis }
   /** From the journal, before any other event: an order without an outcome. */
   | { readonly kind: 'restored'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
   /** A new agent process is there: it knows nothing of what was asked before. */
   | { readonly kind: 'agent-started' }
   /** The charter chain has grown: what has not started is judged again. */
   | { readonly kind: 'trust-changed' }
+  /** A `record-started` failed, and its `spawn` was not performed. */
+  | { readonly kind: 'not-started'; readonly indication: IndicationId }
+  /** The journal cannot be written, or can be again. */
+  | { readonly kind: 'journal-blocked' }
+  | { readonly kind: 'journal-free' }
   | { readonly kind: 'tick' }
   /** No new jobs; running ones may end within the grace. */
   | { readonly kind: 'stop' }
@@ -60,6 +72,8 @@ export type JobEffect =
   /** Judge by the newest charters, answer with `judged`. */
   | { readonly kind: 'judge'; readonly order: Order }
   | { readonly kind: 'record-accepted'; readonly order: Order }
+  /** Tell a new agent process of an order that it may not know of: it is to ask for its cancellation, and to fetch its payload. */
+  | { readonly kind: 'announce-held'; readonly order: Order; readonly running: boolean }
   /** Make room in the cache and ask for the bytes; answer with `payload-ended` or `payload-failed`. */
   | { readonly kind: 'want-payload'; readonly order: Order }
   /** Check what is in the cache, answer with `prepared`. */

@@ -3,7 +3,7 @@
  * simulations drive the very machine that production runs.
  *
  * Promises: an order is spawned only right after `record-started`, only while it is known to be fresh (or is an
- * idempotent one with attempts left), judged by the newest charters, prepared, valid by the clock, and not cancelled.
+ * idempotent one with attempts left) and younger than what the journal may have lost, judged by the newest charters, prepared, valid by the clock, and not cancelled.
  * Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
@@ -18,6 +18,9 @@ export class JobMachine {
   #arrivals = 0
   #stopAt: Millis | null = null
   #drained = false
+  /** Orders from before may have been started although the journal does not say so. */
+  #lostBefore: Millis = 0
+  #canRecord = true
   #effects: JobEffect[] = []
 
   constructor(options: JobMachineOptions) {
@@ -56,8 +59,15 @@ export class JobMachine {
     switch (event.kind) {
       case 'order': return this.#order(event.order, event.cancelled, now)
       case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
+      case 'memory-lost':
+        this.#lostBefore = event.before
+        return
       case 'agent-started': return this.#agentStarted()
       case 'trust-changed': return this.#trustChanged()
+      case 'journal-blocked':
+      case 'journal-free':
+        this.#canRecord = event.kind === 'journal-free'
+        return
       case 'stop':
         this.#stopAt ??= now + this.#options.stopGraceMs
         return
@@ -75,6 +85,7 @@ export class JobMachine {
       case 'judged': return this.#judged(job, event.verdict, now)
       case 'cancel': return this.#cancel(job, now)
       case 'exited': return this.#exited(job, event.report, now)
+      case 'not-started': return this.#notStarted(job, now)
       case 'payload-ended':
         if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })
         return
@@ -94,9 +105,9 @@ export class JobMachine {
       if (cancelled) this.#cancel(known, now)
       return
     }
-    if (this.#stopAt !== null || this.#jobs.size >= this.#options.pendingJobsMax) {
-      const detail = this.#stopAt === null ? `${this.#jobs.size} orders wait already` : 'the executor is stopping'
-      this.#effects.push({ kind: 'refuse', indication: order.id, code: 'busy', detail })
+    const obstacle = this.#obstacle()
+    if (obstacle !== null) {
+      this.#effects.push({ kind: 'refuse', indication: order.id, ...obstacle })
       return
     }
     const job = this.#add(order)
@@ -104,14 +115,23 @@ export class JobMachine {
     this.#effects.push({ kind: 'recall', indication: order.id })
   }
 
+  /** Why no order can be taken up now. */
+  #obstacle(): { readonly code: string; readonly detail: string } | null {
+    if (this.#stopAt !== null) return { code: 'busy', detail: 'the executor is stopping' }
+    if (!this.#canRecord) return { code: 'journal-unwritable', detail: 'the journal cannot be written' }
+    return this.#jobs.size >= this.#options.pendingJobsMax ? { code: 'busy', detail: `${this.#jobs.size} orders wait already` } : null
+  }
+
   #recalled(job: Job, history: History, now: Millis): void {
     if (job.phase !== 'recalling') return
     if (history.kind === 'fresh') {
-      if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
+      if (this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
+      else if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
       else this.#move(job, 'judging', { kind: 'judge', order: job.order })
       return
     }
     this.#jobs.delete(job.order.id)
+    if (history.kind === 'unreadable') this.#effects.push({ kind: 'refuse', indication: job.order.id, code: 'journal-unwritable', detail: 'the journal cannot be read' })
     if (history.kind === 'finished') this.#effects.push({ kind: 'repeat', statement: history.statement })
   }
 
@@ -119,6 +139,7 @@ export class JobMachine {
     const job = this.#add(order)
     Object.assign(job, { accepted: true, attempts, startedAt })
     if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
+    else if (attempts === 0 && this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
     else this.#move(job, 'judging', { kind: 'judge', order })
   }
 
@@ -160,8 +181,18 @@ export class JobMachine {
     this.#finish(job, judgeRun(report, job.ending, body.expected, body.timeoutMs), now, report)
   }
 
+  /** Back to where it was; nothing of it has happened. */
+  #notStarted(job: Job, now: Millis): void {
+    if (job.phase !== 'running') return
+    Object.assign(job, { phase: 'ready', attempts: job.attempts - 1, startedAt: job.attempts > 1 ? job.startedAt : null, ending: null, killAt: null })
+    if (job.cancelled) this.#cancel(job, now)
+  }
+
   #agentStarted(): void {
-    for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
+    for (const { order, phase } of this.#jobs.values()) {
+      if (phase !== 'recalling') this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
+      if (phase === 'fetching') this.#effects.push({ kind: 'want-payload', order })
+    }
   }
 
   #trustChanged(): void {
@@ -193,7 +224,7 @@ export class JobMachine {
   }
 
   #schedule(now: Millis): void {
-    if (this.#stopAt !== null) return
+    if (this.#stopAt !== null || !this.#canRecord) return
     this.#fetchNext()
     const free = this.#options.concurrentJobs - this.#running()
     if (free <= 0) return
@@ -254,6 +285,11 @@ export class JobMachine {
     return job
   }
 
+  /** Nothing is known of it, and that says nothing. */
+  #mayHaveStarted({ order: { body } }: Job): boolean {
+    return body.createdAt <= this.#lostBefore && !body.idempotent
+  }
+
   #mayRunAgain(job: Job): boolean {
     return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
   }
@@ -274,5 +310,9 @@ export class JobMachine {
     return [...this.#jobs.values()].filter(isWanted).sort(compareJobs)
   }
 }
+
+const forgotten = (before: Millis): Outcome => ({
+  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
+})
 
 const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

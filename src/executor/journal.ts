@@ -6,6 +6,8 @@
  *   finished/<id>            its outcome, for whoever asks again
  *   expiry/<millis>/<id>     when the id may be forgotten
  *   statement/<sequence>     not kept yet, oldest first
+ *   lost                     what was started before this time may be missing here
+ *   probe                    nothing: written to see whether anything can be
  *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
@@ -43,6 +45,7 @@ export class Journal {
   readonly #store: KeyValueStore
   readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
   #sequence = 0
+  #lostBefore: Millis = 0
   #last: RecordId | null = null
 
   private constructor(store: KeyValueStore) {
@@ -60,7 +63,24 @@ export class Journal {
       journal.#sequence = Number(key.slice('statement/'.length))
       journal.#unkept.set(statement.value.id, { sequence: journal.#sequence, statement: statement.value })
     }
+    journal.#lostBefore = await readLost(store)
     return journal
+  }
+
+  /** Orders created up to then may have been started although nothing here says so; 0 when nothing was lost. */
+  get lostBefore(): Millis {
+    return this.#lostBefore
+  }
+
+  /** Durable: whatever was started before `at` may be missing here. It never goes back. Errors: `store-write-failed`. */
+  async recordLoss(at: Millis): Promise<void> {
+    await writeLoss(this.#store, at)
+    this.#lostBefore = Math.max(this.#lostBefore, at)
+  }
+
+  /** Errors: `store-write-failed` when nothing can be written. */
+  async probe(): Promise<void> {
+    await this.#store.write([put('probe', new Uint8Array())], { durable: true })
   }
 
   /** Orders without an outcome. Errors: `journal-unreadable`. */
@@ -128,6 +148,18 @@ export class Journal {
     this.#last = statement.id
     this.#unkept.set(statement.id, { sequence, statement })
   }
+}
+
+/** Into a journal that is not opened yet. Errors: `store-write-failed`, `journal-unreadable`. */
+export const writeLoss = async (store: KeyValueStore, at: Millis): Promise<void> =>
+  store.write([put('lost', encodeCbor(Math.max(at, await readLost(store))))], { durable: true })
+
+const readLost = async (store: KeyValueStore): Promise<Millis> => {
+  const bytes = await store.get('lost')
+  if (bytes === undefined) return 0
+  const at = decodeCbor(bytes)
+  if (!at.ok || typeof at.value !== 'number') throw unreadable('lost', 'no time')
+  return at.value
 }
 
 const encodeActive = (bundle: Bundle, attempts: number, startedAt: Millis | null): Uint8Array => encodeCbor({ bundle, attempts, startedAt })

@@ -6,14 +6,16 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
-import { LevelStore } from '../base/level-store.ts'
+import { openOrReplace } from '../base/level-guard.ts'
 import { limits } from '../base/limits.ts'
 import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
-import type { KeyId } from '../base/brand.ts'
+import { loadRestored } from '../trust/file-restored.ts'
+import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
@@ -25,19 +27,29 @@ import type { BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
-import { Journal } from './journal.ts'
+import { NewestStart } from './file-newest-start.ts'
+import { Journal, writeLoss } from './journal.ts'
 import { createScriptFormat } from './script-format.ts'
 import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
 
-/** Errors: `home-in-use`, and those of `LevelStore.open`. */
-const openStore = async (home: Home): Promise<LevelStore> => {
+/**
+ * The journal's store. One that is damaged is set aside, and the new one says that what was started so far may be missing.
+ * Errors: `home-in-use`, and those of `openOrReplace`.
+ */
+const openStore = async (home: Home, newestStart: NewestStart, log: Log): Promise<LevelStore> => {
   try {
-    return await LevelStore.open(home.paths.journal)
+    const begin = (store: LevelStore, at: Millis): Promise<void> => writeLoss(store, Math.max(at, newestStart.at))
+    return (await openOrReplace(home.paths.journal, { clock: systemClock, log, begin })).store
   } catch (error) {
     if (!isWritError(error, 'store-locked')) throw error
     throw new WritError('home-in-use', `a node runs in ${home.paths.home} already; stop it first`, { details: { home: home.paths.home }, cause: error })
   }
+}
+
+interface Opened {
+  readonly store: LevelStore
+  readonly newestStart: NewestStart
 }
 
 const baseEnvironment = (executor: KeyId): BaseEnvironment => ({
@@ -55,13 +67,20 @@ const findAgent = (directory: string, role: Role): AgentCommand => {
   return { file: process.execPath, args: [...inherited, ...agentFlagsOf(role), entry, directory] }
 }
 
-const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
+/** After a restore nothing tells which clocks were how far ahead when something was started that the backup does not know. */
+const noteRestore = async (home: Home, journal: Journal): Promise<void> => {
+  const restored = loadRestored(home.paths)
+  if (restored !== null && restored.at + limits.trust.clockToleranceMs > journal.lostBefore) await journal.recordLoss(restored.at + limits.trust.clockToleranceMs)
+}
+
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
   const formats = new Map([createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)].map((format) => [format.name, format]))
   const journal = await Journal.open(store)
+  await noteRestore(home, journal)
   const wanted = journal.unkept().flatMap(({ body: { stdout, stderr } }) => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : [])))
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), wanted)
   return new ExecutorDriver(
@@ -72,6 +91,7 @@ const createDriver = async (home: Home<NodeConfig>, store: LevelStore, log: Log,
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
       killOrphans: (orders) => killOrphans(signer.key, orders),
+      noteAhead: (createdAt) => newestStart.note(createdAt),
       baseEnvironment: baseEnvironment(signer.key),
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
@@ -96,8 +116,9 @@ const run = async (directory: string): Promise<void> => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined) // waited for below; it may come before
-  const store = await openStore(home)
-  const driver = await createDriver(home, store, log, failure.reject)
+  const newestStart = new NewestStart(home.paths.newestStart)
+  const store = await openStore(home, newestStart, log)
+  const driver = await createDriver(home, { store, newestStart }, log, failure.reject)
   await driver.start()
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
-import { LevelStore } from '../base/level-store.ts'
+import { openOrReplace } from '../base/level-guard.ts'
 import { release } from '../base/release.ts'
 import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
@@ -12,14 +12,18 @@ import { systemRandom } from '../base/system-random.ts'
 import { accept } from '../base/result.ts'
 import { FileOutputs } from '../content/file-outputs.ts'
 import { signerFromSeed } from '../record/keys.ts'
-import { loadCharters, loadCredential, loadSecret, openNodeHome, saveCharters } from '../trust/file-home.ts'
+import { loadCharters, loadCredential, loadSecret, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import { loadRestored } from '../trust/file-restored.ts'
 import { openExecutorLink } from './agent/child-link.ts'
 import { Charters } from './charters.ts'
+import { recordLedgerLoss } from './endpoint/endpoint-enrol.ts'
 import { StatusFile, type LiveStatus } from './file-status.ts'
 import { createHeliaHost } from './network/helia-host.ts'
 import { Libp2pNetwork } from './network/libp2p-network.ts'
 import { createNode, type Node } from './node.ts'
 import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
+import type { LevelStore } from '../base/level-store.ts'
+import type { Log } from '../base/log.ts'
 import type { Network } from './network/network.ts'
 
 /** Formats that the executor of this release has plug-ins for. */
@@ -38,7 +42,7 @@ const run = async (directory: string): Promise<void> => {
   const seed = loadSecret(paths.peerKey)
   const charters = new Charters(loadCharters(home, 'agent'), (chain) => saveCharters(paths, 'agent', chain))
   const membership = loadCredential(home, 'agent', charters.chain)
-  const store = await LevelStore.open(paths.agentState)
+  const store = await openState(home, log)
   const { mesh } = charters.chain
   const network = new Libp2pNetwork(
     {
@@ -71,6 +75,17 @@ const run = async (directory: string): Promise<void> => {
   await host.stop()
   await node.settled()
   await store.close()
+}
+
+/**
+ * The queues come back from the other endpoints, and the own log goes on in a new life. What only this store knew, the uses
+ * of invites, is taken for spent. Errors: those of `openOrReplace`.
+ */
+const openState = async ({ paths }: Home, log: Log): Promise<LevelStore> => {
+  const { store } = await openOrReplace(paths.agentState, { clock: systemClock, log, begin: recordLedgerLoss })
+  const restored = loadRestored(paths)
+  if (restored !== null) await recordLedgerLoss(store, restored.at)
+  return store
 }
 
 const readStatus = (network: Network, node: Node): LiveStatus => ({

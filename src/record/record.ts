@@ -12,7 +12,7 @@ import * as v from 'valibot'
 import { compareText, toBase32, utf8, concatBytes } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor, sha256 } from '../base/codec.ts'
 import { accept, reject, type Result } from '../base/result.ts'
-import { checkShape, bytesSchema, decodeShape, keyIdSchema } from '../base/schema.ts'
+import { checkShape, bytesSchema, keyIdSchema } from '../base/schema.ts'
 import type { Brand, KeyId, RecordId } from '../base/brand.ts'
 import { verifySignature, type CheckSignature, type Signer } from './keys.ts'
 import { proveSignature } from './proven-signatures.ts'
@@ -48,11 +48,23 @@ const envelopeSchema = v.strictTuple([
   v.pipe(v.array(v.strictTuple([keyIdSchema, bytesSchema(64)])), v.minLength(1), v.maxLength(32))
 ])
 
-const signedBytes = (type: string, bodyBytes: Uint8Array): Uint8Array => concatBytes([utf8(`writ/1/${type}\0`), bodyBytes])
+const signedBytes = (type: string, bodyBytes: Uint8Array): Uint8Array => concatBytes([domainOf(type), bodyBytes])
+
+/** Of the few types that there are. */
+const domains = new Map<string, Uint8Array>()
+const domainOf = (type: string): Uint8Array => {
+  const known = domains.get(type)
+  if (known !== undefined) return known
+  const domain = utf8(`writ/1/${type}\0`)
+  domains.set(type, domain)
+  return domain
+}
+
+const idOf = (type: string, bodyBytes: Uint8Array): RecordId => toBase32(sha256(signedBytes(type, bodyBytes))) as RecordId
 
 const assemble = <Body>(type: string, body: Body, bodyBytes: Uint8Array, signatures: readonly Signature[], bytes = encodeEnvelope(type, bodyBytes, signatures)): Sealed<Body> => ({
   type,
-  id: toBase32(sha256(signedBytes(type, bodyBytes))) as RecordId,
+  id: idOf(type, bodyBytes),
   body,
   bodyBytes,
   signatures,
@@ -83,8 +95,13 @@ export const cosignRecord = <Body>(record: Verified<Body>, signer: Signer): Veri
 }
 
 /** Untrusted bytes to a record of the right type, size and shape. Its signatures are not checked yet. */
-export const decodeRecord = <Body>(kind: RecordKind<Body>, bytes: Uint8Array): Result<Sealed<Body>> => {
-  const envelope = decodeShape(envelopeSchema, bytes, kind.sizeBytesMax)
+export const decodeRecord = <Body>(kind: RecordKind<Body>, received: Uint8Array): Result<Sealed<Body>> => {
+  if (received.length > kind.sizeBytesMax) return reject('oversized', `${received.length} bytes, at most ${kind.sizeBytesMax} are allowed`)
+  // A copy of the record's own, with views into it: what it came in is a larger message, or is changed by others.
+  const bytes = new Uint8Array(received)
+  const decoded = decodeCbor(bytes, { views: true })
+  if (!decoded.ok) return decoded
+  const envelope = checkShape(envelopeSchema, decoded.value)
   if (!envelope.ok) return envelope
   const [type, bodyBytes, pairs] = envelope.value
   if (type !== kind.type) return reject('wrong-type', `a ${type} where a ${kind.type} was expected`)
@@ -94,7 +111,7 @@ export const decodeRecord = <Body>(kind: RecordKind<Body>, bytes: Uint8Array): R
   if (!fields.ok) return fields
   const body = checkShape(kind.schema, fields.value)
   // A copy: what came may be part of something larger, or be written over.
-  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, bytes.slice())) : body
+  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, new Uint8Array(bytes))) : body
 }
 
 /** Checks every signature, on the thread pool unless `check` does otherwise; `signers` says whose must be among them. */

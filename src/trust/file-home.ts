@@ -2,13 +2,14 @@
  * The home of a node or an admin on disk: where everything lies, and the small files that say who it is. What is wrong
  * with a home is told at once and by name; nothing here is ever half-written.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { decodeShape, checkShape } from '../base/schema.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { fromBase32, toBase32, toText } from '../base/bytes.ts'
 import { isWritError, WritError } from '../base/errors.ts'
+import { isSetAside } from '../base/set-aside.ts'
 import { limits } from '../base/limits.ts'
 import { makeDirectory, readFileGuarded, statGuarded, writeFileDurable } from '../base/file-durable.ts'
 import { signerFromSeed, type Signer } from '../record/keys.ts'
@@ -21,6 +22,7 @@ export type Side = 'admin' | 'agent' | 'executor'
 export const homePaths = (home: string) => ({
   home,
   config: join(home, 'writ.json'),
+  restored: join(home, 'restored.json'),
   rootKey: join(home, 'root', 'root.key'),
   adminKey: join(home, 'admin', 'keys', 'admin.key'),
   adminLog: join(home, 'admin', 'log'),
@@ -33,6 +35,7 @@ export const homePaths = (home: string) => ({
   executorKey: join(home, 'executor', 'keys', 'executor.key'),
   sealingKey: join(home, 'executor', 'keys', 'sealing.key'),
   journal: join(home, 'executor', 'journal'),
+  newestStart: join(home, 'executor', 'newest-start'),
   cache: join(home, 'executor', 'cache'),
   run: join(home, 'run'),
   status: join(home, 'run', 'status.json'),
@@ -79,6 +82,13 @@ export const openHome = (home: string): Home => {
   for (const part of guardedParts.map((name) => join(home, name))) if (existsSync(part)) statGuarded(part)
   return { paths, config: config.value }
 }
+
+/** Stores of this home that were found damaged and set aside, oldest first, as paths within it. */
+export const listSetAside = ({ home }: HomePaths): string[] =>
+  (['admin', 'agent', 'executor'] as const)
+    .filter((side) => existsSync(join(home, side)))
+    .flatMap((side) => readdirSync(join(home, side)).filter(isSetAside).map((name) => join(side, name)))
+    .sort()
 
 /** Errors: `wrong-home` when it is a node's, and those of `openHome`. */
 export const openAdminHome = (home: string): Home<AdminConfig> => {

@@ -1,5 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { decode } from '@ipld/dag-cbor'
+import { readCanonical } from '../../src/base/cbor-reader.ts'
 import { decodeCbor, encodeCbor, sha256 } from '../../src/base/codec.ts'
 import { utf8 } from '../../src/base/bytes.ts'
 
@@ -35,6 +37,52 @@ test('what is accepted encodes to the very bytes that were accepted', (t) => {
     }),
     { numRuns: 5000 }
   )
+})
+
+/** Bytes of the right kind with something altered: most of what a reader could get wrong is near what is right. */
+const nearlyRight = fc.tuple(plain, fc.nat(), fc.integer({ min: 1, max: 255 })).map(([value, place, change]) => {
+  const bytes = Uint8Array.from(encodeCbor(value))
+  const index = place % bytes.length
+  bytes[index] = (bytes[index] ?? 0) ^ change
+  return bytes
+})
+
+test('the reader of one pass accepts nothing but the one encoding of what it gives, as the library reads it', (t) => {
+  fc.assert(
+    fc.property(fc.oneof(nearlyRight, fc.uint8Array({ maxLength: 24 }), plain.map(encodeCbor)), fc.boolean(), (bytes, views) => {
+      const value = readCanonical(bytes, { views })
+      if (value === undefined) return
+      t.deepEqual(encodeCbor(value), bytes)
+      t.deepEqual(value, decode(bytes))
+    }),
+    { numRuns: 5000 }
+  )
+})
+
+const read = test.macro({
+  exec: (t, hex: string, value: unknown) => t.deepEqual(readCanonical(Buffer.from(hex, 'hex'), { views: false }), value),
+  title: (name = '') => `the reader of one pass, given ${name}`
+})
+test('the largest safe integer', read, '1b001fffffffffffff', Number.MAX_SAFE_INTEGER)
+test('the next integer, leaves it to the library', read, '1b0020000000000000', undefined)
+test('the least safe integer', read, '3b001ffffffffffffe', Number.MIN_SAFE_INTEGER)
+test('the integer below, leaves it to the library', read, '3b001fffffffffffff', undefined)
+test('a float, leaves it to the library', read, 'fb3ff8000000000000', undefined)
+test('a link, leaves it to the library', read, 'd82a41ff', undefined)
+test('null', read, 'f6', null)
+test('text that is no UTF-8, leaves it to the library', read, '62c328', undefined)
+test('text beyond ASCII', read, '63e282ac', '€')
+test('bytes after the value, leaves them to the library', read, '0000', undefined)
+test('a map with a key that would change its prototype', read, 'a1695f5f70726f746f5f5f00', undefined)
+test('a list that claims more items than there are', read, '9affffffff01', undefined)
+test('lists within lists beyond any shape, leaves them to the library', read, `${'81'.repeat(40)}01`, undefined)
+
+test('byte strings are copies unless views are wanted', (t) => {
+  const bytes = encodeCbor([new Uint8Array([1, 2])])
+  for (const views of [false, true]) {
+    const [inner] = readCanonical(bytes, { views }) as [Uint8Array]
+    t.is(inner.buffer === bytes.buffer, views)
+  }
 })
 
 test('the order in which fields were set does not reach the bytes', (t) => {

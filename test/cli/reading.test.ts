@@ -115,6 +115,8 @@ test('a row in JSON has its output as text, and sizes beside it', async (t) => {
 })
 
 const status: NodeStatus = {
+  setAside: [],
+  restored: null,
   name: 'web1',
   key: keyOf('web1'),
   role: 'agent',
@@ -165,6 +167,14 @@ test('writ status shows a node that is down, or never ran', async (t) => {
   t.regex(down.stdout, /^running +no, last seen 1s ago$/m)
   const fresh = await transcript(['status', ...home], { library: { readStatus: async () => ({ ...status, running: false, live: null }) } })
   t.regex(fresh.stdout, /^running +no, never started$/m)
+})
+
+test('writ status names stores that were set aside, and says that the home is a restored one', async (t) => {
+  const found = { ...status, setAside: ['agent/state.damaged-20260102T030405Z', 'executor/journal.missing-20260102T030405Z'], restored: { at: now - 7_200_000, backupAt: 0 } }
+  const shown = await transcript(['status', ...home], { library: { readStatus: async () => found } })
+  t.regex(shown.stdout, /^restored +2h ago, from a backup of 1970-01-01T00:00:00.000Z$/m)
+  t.regex(shown.stdout, /^DAMAGED +agent\/state\.damaged-20260102T030405Z was set aside, and a new store begun/m)
+  t.regex(shown.stdout, /^ +executor\/journal\.missing/m)
 })
 
 test('writ status --json prints exactly one document', async (t) => {

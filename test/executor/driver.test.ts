@@ -204,10 +204,10 @@ test('at a stop a running job is interrupted after its grace, and its statement 
   t.deepEqual(second.agent.states(again.id), ['running', 'running', 'failed'])
 })
 
-test('a journal that fails ends the executor before anything is spawned', async (t) => {
+test('a journal that fails otherwise than by a full disk ends the executor before anything is spawned', async (t) => {
   class BrokenStore extends MemoryStore {
     override async write(changes: Parameters<MemoryStore['write']>[0], options: { durable: boolean }): Promise<void> {
-      if (options.durable) throw new Error('no space left')
+      if (options.durable) throw new Error('out of its mind')
       await super.write(changes, options)
     }
   }

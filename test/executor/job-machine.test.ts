@@ -32,6 +32,21 @@ test('the life of an order, effect by effect', (t) => {
   t.deepEqual(world.problems, [])
 })
 
+test('a new agent process is told of each order that has no outcome, and whether it runs', (t) => {
+  const [running, fetching, ended] = [orderOf(), orderOf(), orderOf()]
+  const world = runningWorld(running)
+  world.order(fetching)
+  world.order(ended)
+  world.bring(ended.id)
+  world.exit(ended.id)
+  const effects = world.machine.step({ kind: 'agent-started' }, world.now)
+  t.deepEqual(effects, [
+    { kind: 'announce-held', order: running, running: true },
+    { kind: 'announce-held', order: fetching, running: false },
+    { kind: 'want-payload', order: fetching }
+  ])
+})
+
 /** How a run that ended is judged. */
 const isJudged = test.macro({
   exec(t, report: Partial<RunReport>, state: string, code: string | null) {

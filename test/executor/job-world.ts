@@ -25,8 +25,11 @@ export class JobWorld {
   readonly problems: string[] = []
   verdict: (order: Order, now: Millis) => Result<null> = (order, now) => (now > order.body.expiresAt ? reject('expired') : now < order.body.notBefore - this.options.clockToleranceMs ? reject('not-yet-valid') : accept(null))
   prepared: Result<null> = accept(null)
+  /** Starts cannot be recorded. */
+  fails = false
   now: Millis
   machine: JobMachine
+  readonly #unstarted = new Set<IndicationId>()
   readonly #effects: JobEffect[] = []
   #isPerforming = false
 
@@ -78,6 +81,7 @@ export class JobWorld {
 
   #perform(effect: JobEffect): void {
     const id = 'order' in effect ? effect.order.id : 'indication' in effect ? effect.indication : undefined
+    if (effect.kind === 'spawn' && this.#unstarted.delete(effect.order.id)) return
     this.log.push(effect.kind === 'record-outcome' ? `outcome:${effect.statement.state}` : effect.kind)
     if (id === undefined) return
     const known = this.journal.get(id)?.record
@@ -97,6 +101,11 @@ export class JobWorld {
         return
       case 'record-started':
         this.#check(known?.kind !== 'finished', 'started after its outcome')
+        if (this.fails) {
+          this.#unstarted.add(id)
+          this.step({ kind: 'journal-blocked' })
+          return this.step({ kind: 'not-started', indication: id })
+        }
         this.journal.set(id, { order: effect.order, record: { kind: 'started', attempts: effect.attempt, startedAt: effect.statement.at } })
         return
       case 'spawn':

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { build, type Metafile } from 'esbuild'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { encodeMessage } from '../../src/executor/ipc.ts'
@@ -125,6 +125,30 @@ test('an agent that is killed comes back, and hears the outcome of what ran mean
   t.is(heard.filter(({ kind }) => kind === 'ready').length, 2)
   t.is(await readFile(marks, 'utf8'), 'started\n')
   t.is(await end(executor, 'SIGTERM'), 0)
+})
+
+test('a journal that is gone is replaced: what may have run is not started again, and newer orders run', async (t) => {
+  const { home, offer } = await createHome(t)
+  const marks = path.join(home, 'marks')
+  const record = ['sh', '-c', `echo $WRIT_INDICATION >> ${marks}`]
+  await offer('1', record)
+  const first = start(t, home)
+  await hears(home, (heard) => states(heard).includes('succeeded'))
+  await end(first, 'SIGKILL')
+  await rm(path.join(home, 'executor', 'journal'), { recursive: true })
+  await writeFile(path.join(home, 'heard'), '')
+  const second = start(t, home)
+  const heard = await hears(home, (all) => states(all).includes('interrupted'))
+  t.is(heard.find(({ state }) => state === 'interrupted')?.code, 'journal-lost')
+  t.is(await end(second, 'SIGTERM'), 0)
+  const setAside = (await readdir(path.join(home, 'executor'))).filter((name) => name.startsWith('journal.missing-'))
+  t.is(setAside.length, 1)
+  await writeFile(path.join(home, 'heard'), '')
+  await offer('2', record, { createdAt: Date.now() + 1 })
+  const third = start(t, home)
+  await hears(home, (all) => states(all).includes('succeeded'))
+  t.is(await end(third, 'SIGTERM'), 0)
+  t.is((await readFile(marks, 'utf8')).trim().split('\n').length, 2)
 })
 
 test('a home that is in use is refused', async (t) => {

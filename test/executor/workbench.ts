@@ -47,6 +47,7 @@ export interface WorkbenchSettings {
   readonly timers?: Timers
   readonly runner?: (real: Runner) => Runner
   readonly chain?: CharterChain
+  readonly noteAhead?: (createdAt: number) => void
 }
 
 export interface Workbench {
@@ -87,6 +88,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       executables: fileExecutables,
       killOrphans: () => Promise.resolve(0),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
+      noteAhead: settings.noteAhead ?? (() => undefined),
       saveCharters: (chain) => void saved.push(chain),
       clock: settings.clock ?? runningClock(),
       log: silentLog,

@@ -1,11 +1,12 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { compareRuns, planRuns, runSuite } from '../../simulations/suite.ts'
+import { createSignatureMemory } from '../../simulations/signature-memory.ts'
+import { compareRuns, performRun, planRuns, runSuite } from '../../simulations/suite.ts'
 import { readOptions } from '../../simulations/options.ts'
 import { scenarios } from '../../simulations/scenario.ts'
 import type { RunReport } from '../../simulations/simulation.ts'
 
-const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, traceHash: 'a', violations: [] }
+const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, lastChangeMs: 0, messages: { gossip: 0, ask: 0, answer: 0, end: 0 }, traceHash: 'a', violations: [] }
 
 test('two runs of one seed with other traces are a violation', (t) => {
   t.deepEqual(compareRuns(report, { ...report }).violations, [])
@@ -26,7 +27,8 @@ test('a suite adds up what its runs came to', async (t) => {
   const runs: RunReport[] = []
   let now = 0
   const suite = planRuns({ scenarios: scenarios.slice(0, 1), seeds: [1, 2], nodes: 5, kept: [] })
-  const summary = await runSuite(suite, { onRun: (run) => void runs.push(run), stopwatch: () => (now += 500) })
+  const deps = { checkSignature: createSignatureMemory(), stopwatch: () => (now += 500) }
+  const summary = await runSuite(suite, { onRun: (run) => void runs.push(run), lanes: 1, perform: (assignment, isRepeated) => performRun(deps, assignment, isRepeated) })
   t.is(runs.length, 2)
   const events = runs.reduce((total, run) => total + run.events, 0)
   t.deepEqual(summary, { runs: 2, violations: 0, eventsPerSecond: events, scenarios: [{ name: 'calm', runs: 2, violations: 0, eventsPerSecond: events }] })
@@ -40,9 +42,9 @@ const isRead = test.macro({
   title: (_, args: string[]) => `options: ${args.join(' ') || 'none'}`
 })
 const all = scenarios.map(({ name }) => name)
-test(isRead, [], { scenarios: all, seeds: [1], nodes: 53, withKept: true, json: false, trace: false })
-test(isRead, ['--seeds', '3', '--json'], { scenarios: all, seeds: [1, 2, 3], nodes: undefined, withKept: true, json: true, trace: false })
-test(isRead, ['--scenario', 'lossy', '--seed', '9', '--nodes', '12', '--trace'], { scenarios: ['lossy'], seeds: [9], nodes: 12, withKept: false, json: false, trace: true })
+test(isRead, [], { scenarios: all, seeds: [1], nodes: 53, withKept: true, json: false, trace: false, chart: undefined })
+test(isRead, ['--seeds', '3', '--json'], { scenarios: all, seeds: [1, 2, 3], nodes: undefined, withKept: true, json: true, trace: false, chart: undefined })
+test(isRead, ['--scenario', 'lossy', '--seed', '9', '--nodes', '12', '--trace'], { scenarios: ['lossy'], seeds: [9], nodes: 12, withKept: false, json: false, trace: true, chart: undefined })
 test(isRead, ['--seed', '1', '--seeds', '2'], 'bad-usage')
 test(isRead, ['--seeds', '0'], 'bad-usage')
 test(isRead, ['--seeds', '1.5'], 'bad-usage')

@@ -126,6 +126,8 @@ export class Agent {
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
         return this.#step({ kind: 'executor-ready' })
+      case 'held':
+        return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
         return this.#step({ kind: 'wanted', indication: message.indication })
       case 'validated':
@@ -138,6 +140,12 @@ export class Agent {
       case 'statement':
         return this.#hearStatement(message.statement)
     }
+  }
+
+  #hearHeld(bytes: Uint8Array, running: boolean): void {
+    const indication = openIndication(bytes)
+    if (indication.ok) this.#step({ kind: 'held', indication: indication.value, bundle: { indication: bytes, controls: [], payload: null }, running })
+    else this.#deps.log.error('the executor holds an order that cannot be read', { code: indication.code })
   }
 
   async #hearStatement(bytes: Uint8Array): Promise<void> {

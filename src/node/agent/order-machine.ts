@@ -16,6 +16,8 @@ import type { IndicationId, Millis } from '../../base/brand.ts'
 export type OrderEvent =
   /** An order came, by gossip or pull; `verdict` is its first verification. */
   | { readonly kind: 'offered'; readonly indication: Indication; readonly bundle: Bundle; readonly verdict: Result<null> }
+  /** The executor has it, and no outcome yet: after a start of this process it may be news here. */
+  | { readonly kind: 'held'; readonly indication: Indication; readonly bundle: Bundle; readonly running: boolean }
   /** The executor lacks the payload. */
   | { readonly kind: 'wanted'; readonly indication: IndicationId }
   | { readonly kind: 'fetched'; readonly indication: IndicationId; readonly outcome: Result<null> }
@@ -49,11 +51,15 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
+  /** What the executor lacks of orders that it held before this agent began: no more than it holds. They come by a pull. */
+  readonly #wantedBefore = new Set<IndicationId>()
 
   step(event: OrderEvent, now: Millis): OrderEffect[] {
     switch (event.kind) {
       case 'offered':
         return this.#offer(event.indication, event.bundle, event.verdict, now)
+      case 'held':
+        return this.#hold(event.indication, event.bundle, event.running)
       case 'wanted':
         return this.#fetch(event.indication, now)
       case 'fetched':
@@ -64,8 +70,10 @@ export class OrderMachine {
         return this.#state(event.indication, event.state, event.statement)
       case 'refused':
         this.#orders.delete(event.indication)
+        this.#wantedBefore.delete(event.indication)
         return []
       case 'executor-ready':
+        this.#wantedBefore.clear()
         return [...this.#orders.values()].filter(({ stage }) => stage === 'offered' || stage === 'running').map(({ bundle }) => ({ kind: 'hand-over', bundle }))
       case 'tick':
         return this.#forget(now)
@@ -93,12 +101,25 @@ export class OrderMachine {
     const { payload, expiresAt } = indication.body
     const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
     this.#orders.set(indication.id, order)
-    if (!verdict.ok) return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
-    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
+    const isWanted = this.#wantedBefore.delete(indication.id)
+    if (!verdict.ok) {
+      const refusal = receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)
+      return isWanted ? [refusal, { kind: 'give-up', indication: indication.id, code: verdict.code, detail: verdict.detail }] : [refusal]
+    }
+    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }, ...(isWanted ? this.#fetch(indication.id, now) : [])]
+  }
+
+  /** What came of it so far was reported by the process before this one. */
+  #hold({ id, body: { payload, expiresAt } }: Indication, bundle: Bundle, running: boolean): OrderEffect[] {
+    const known = this.#orders.get(id)
+    if (known === undefined) this.#orders.set(id, { bundle, payload, expiresAt, stage: running ? 'running' : 'offered' })
+    else if (running && known.stage !== 'ended') known.stage = 'running'
+    return []
   }
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
+    if (order === undefined) this.#wantedBefore.add(id)
     if (order === undefined || order.stage === 'fetching' || order.stage === 'ended') return []
     order.stage = 'fetching'
     return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
@@ -114,6 +135,7 @@ export class OrderMachine {
   #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {
     const order = this.#orders.get(id)
     const ended = state !== 'running'
+    this.#wantedBefore.delete(id)
     if (order !== undefined && order.stage !== 'ended') order.stage = ended ? 'ended' : 'running'
     return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
   }

@@ -5,12 +5,12 @@ import { answerOverheadBytes, decodeAnswerFrame, encodeAnswer, encodeEnd, encode
 import { Deadline } from './libp2p-deadline.ts'
 import { FrameStream } from './libp2p-frames.ts'
 import type { Connection, Stream } from '@libp2p/interface'
-import type { KeyId } from '../../base/brand.ts'
+import type { KeyId, Millis } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { Admission, Answer, Handler } from './network.ts'
 import type { Rejected } from '../../base/result.ts'
 
-const { messageBytesMax, requestTimeoutMs } = limits.network
+const { messageBytesMax } = limits.network
 
 /** Opens a stream and puts the question. Errors: `oversized`, `protocol-unsupported`, `connection-lost`, the signal's reason. */
 export const ask = async (connection: Connection, protocol: string, message: Uint8Array, signal: AbortSignal): Promise<FrameStream> => {
@@ -57,11 +57,16 @@ export interface Serving {
   readonly frames: FrameStream
   readonly admission: Admission
   readonly log: Log
+  /** How long the question may take to arrive. */
+  readonly patienceMs: Millis
   /** Resolves when a question of so many bytes may be answered; whoever asks much waits. */
   readonly turn: (sizeBytes: number, signal: AbortSignal) => Promise<void>
 }
 
-/** Answers one question, and answers with what it was refused, if it was. Never throws: what goes wrong is told to the asker, or logged when that is gone. */
+/**
+ * Answers one question; resolves, once its stream is gone, with the refusal if that is the asker's own doing. Never
+ * throws: what goes wrong is told to the asker, or logged when that is gone.
+ */
 export const serve = async (serving: Serving): Promise<Pick<Rejected, 'code' | 'detail'> | undefined> => {
   const { service: { protocol }, frames, admission, log } = serving
   try {
@@ -74,13 +79,13 @@ export const serve = async (serving: Serving): Promise<Pick<Rejected, 'code' | '
     if (refusal?.code === 'internal-error') log.error('a question could not be answered', { peer: admission.peer, protocol, error })
     if (refusal === undefined) log.debug('an answer did not reach its asker', { peer: admission.peer, protocol, reason: describeError(error) })
     else await frames.dismiss(encodeRefusal(refusal))
-    return refusal
+    return isOfThird(error) ? undefined : refusal
   }
 }
 
-const answer = async ({ service, frames, admission, turn }: Serving): Promise<void> => {
+const answer = async ({ service, frames, admission, patienceMs, turn }: Serving): Promise<void> => {
   if (!service.who(admission)) throw new WritError('not-permitted', `${service.protocol} is not for this ${admission.role ?? admission.kind}`)
-  const question = await readQuestion(frames)
+  const question = await readQuestion(frames, patienceMs)
   await turn(question.length, frames.gone)
   const answers = service.handler(admission, question, frames.gone)
   if (Symbol.asyncIterator in answers) {
@@ -91,22 +96,25 @@ const answer = async ({ service, frames, admission, turn }: Serving): Promise<vo
   }
 }
 
-const readQuestion = async (frames: FrameStream): Promise<Uint8Array> => {
-  const deadline = new Deadline(requestTimeoutMs, frames.gone)
+const readQuestion = async (frames: FrameStream, patienceMs: Millis): Promise<Uint8Array> => {
+  const deadline = new Deadline(patienceMs, frames.gone)
   try {
     const question = await frames.next(deadline.signal)
     if (question !== undefined) return question
   } catch (error) {
-    throw deadline.isOver ? new WritError('request-timeout', `no question came within ${requestTimeoutMs / 1000} s`) : error
+    throw deadline.isOver ? new WritError('request-timeout', `no question came within ${patienceMs / 1000} s`) : error
   } finally {
     deadline.clear()
   }
   throw new WritError('malformed', 'there was no question')
 }
 
+/** What this node did wrong, or a peer that it asked in its turn, is no fault of the asker. */
+const isOfThird = (error: unknown): boolean => isWritError(error) && (error.details['by'] !== undefined || error.details['peer'] !== undefined)
+
 const bytesOf = (item: Answer): Uint8Array => {
   if (!(item instanceof Uint8Array)) throw new WritError(item.code, item.detail)
-  if (item.length > messageBytesMax) throw new WritError('oversized', `an answer of ${item.length} bytes, at most ${messageBytesMax} are allowed`)
+  if (item.length > messageBytesMax) throw new WritError('oversized', `an answer of ${item.length} bytes, at most ${messageBytesMax} are allowed`, { details: { by: 'self' } })
   return item
 }
 

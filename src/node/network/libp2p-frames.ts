@@ -7,6 +7,7 @@ import { WritError } from '../../base/errors.ts'
 import { encodeFrame, FrameDecoder } from '../../base/framing.ts'
 import { limits } from '../../base/limits.ts'
 import { Deadline } from './libp2p-deadline.ts'
+import type { Millis } from '../../base/brand.ts'
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 
 /** Made once: most streams end in good order, and an error of their own for each would cost more than its frames. */
@@ -23,6 +24,7 @@ export interface Meter {
 export class FrameStream {
   readonly #stream: Stream
   readonly #meter: Meter | undefined
+  readonly #stallMs: Millis
   readonly #decoder: FrameDecoder
   readonly #frames: Uint8Array[] = []
   readonly #gone = new AbortController()
@@ -32,9 +34,10 @@ export class FrameStream {
   #failure: WritError | undefined
   #wake: (() => void) | undefined
 
-  constructor(stream: Stream, sizeBytesMax: number, meter?: Meter) {
+  constructor(stream: Stream, sizeBytesMax: number, { meter, stallMs = limits.network.answerStallMs }: { readonly meter?: Meter; readonly stallMs?: Millis } = {}) {
     this.#stream = stream
     this.#meter = meter
+    this.#stallMs = stallMs
     this.#decoder = new FrameDecoder(sizeBytesMax)
     stream.addEventListener('close', (event) => this.#onClose(event))
     stream.addEventListener('end', () => this.#finish())
@@ -104,7 +107,7 @@ export class FrameStream {
 
   /** After `close`: until the other side has closed too; one that leaves the stream open is not waited for without end. */
   async left(): Promise<void> {
-    const deadline = new Deadline(limits.network.answerStallMs, this.gone)
+    const deadline = new Deadline(this.#stallMs, this.gone)
     await this.#end(deadline.signal)
     deadline.clear()
   }
@@ -197,12 +200,12 @@ export class FrameStream {
 
   /** Until the last byte: a window that opens a little would let more pile up with each answer. */
   async #taken(signal: AbortSignal): Promise<void> {
-    const deadline = new Deadline(limits.network.answerStallMs, signal)
+    const deadline = new Deadline(this.#stallMs, signal)
     try {
       do await this.#drained(deadline.signal)
       while (this.#stream.writeBufferLength > 0)
     } catch (error) {
-      throw deadline.isOver ? new WritError('request-timeout', `the peer took nothing for ${limits.network.answerStallMs / 1000} s`) : error
+      throw deadline.isOver ? new WritError('request-timeout', `the peer took nothing for ${this.#stallMs / 1000} s`) : error
     } finally {
       deadline.clear()
     }
@@ -218,6 +221,11 @@ export class FrameStream {
         if (signal.aborted) reject(signal.reason)
         else if (this.#gone.signal.aborted) reject(this.#failure ?? goneReason)
         else resolve()
+      }
+      // A window may open and the stream end within one packet: nothing would be heard of either any more.
+      if (signal.aborted || this.#gone.signal.aborted) {
+        settle()
+        return
       }
       this.#stream.addEventListener('drain', settle)
       this.#stream.addEventListener('idle', settle)

@@ -221,7 +221,7 @@ export class Libp2pNetwork implements Network {
     const answer = (stream: Stream, connection: Connection): void => {
       const admission = this.#hello.admissionOf(connection)
       if (admission === undefined || !this.#warden.beginQuestion(admission)) stream.abort(new Error(admission === undefined ? 'the peer was not admitted' : 'too many questions'))
-      else void this.#serve(service, new FrameStream(stream, messageBytesMax, this.#warden.meter(admission)), admission)
+      else void this.#serve(service, new FrameStream(stream, messageBytesMax, { meter: this.#warden.meter(admission) }), admission)
     }
     return host.registrar.handle(service.protocol, answer, { maxInboundStreams: streamsPerConnectionMax, maxOutboundStreams: streamsPerConnectionMax, runOnLimitedConnection: true })
   }
@@ -229,7 +229,7 @@ export class Libp2pNetwork implements Network {
   async #serve(service: Service, frames: FrameStream, admission: Admission): Promise<void> {
     this.#serving.add(frames)
     const turn = (sizeBytes: number, signal: AbortSignal): Promise<void> => this.#warden.turn(admission, service.protocol, sizeBytes, signal)
-    const refusal = await serve({ service, frames, admission, log: this.#log, turn })
+    const refusal = await serve({ service, frames, admission, log: this.#log, turn, patienceMs: requestTimeoutMs })
     this.#serving.delete(frames)
     this.#warden.endQuestion(admission)
     if (refusal !== undefined) this.#warden.blame(admission, refusal)
@@ -244,7 +244,7 @@ export class Libp2pNetwork implements Network {
     }
     if (admission.kind === 'guest') connection.limits = {}
     this.#peers.add(connection, admission)
-    if (!this.#warden.connect(admission)) {
+    if (connection.direction === 'inbound' && !this.#warden.connect(admission)) {
       connection.abort(new Error('the peer connects too often'))
       return
     }
@@ -257,7 +257,7 @@ export class Libp2pNetwork implements Network {
     const peer = keyIdOfPeer(connection.remotePeer)
     const admission = this.#hello.admissionOf(connection)
     if (peer !== undefined) this.#peers.remove(connection, peer)
-    if (admission !== undefined) this.#warden.disconnect(admission)
+    if (admission !== undefined && connection.direction === 'inbound') this.#warden.disconnect(admission)
   }
 
   #withAdmission<T>(peer: KeyId, act: (admission: Admission) => T): T | undefined {

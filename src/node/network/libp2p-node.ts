@@ -86,13 +86,19 @@ export const createLibp2pOptions = (parts: Libp2pNodeParts, options: Libp2pNodeO
   }
 })
 
-/** libp2p tells of a stream once its protocol is known; what is opened and never says one would go unseen. */
+/** libp2p tells of a stream once its protocol is known: what is opened and never says one would go unseen. */
 const watched = (create: ReturnType<typeof yamux>, mayOpen: Libp2pNodeParts['mayOpen']): ReturnType<typeof yamux> => (...components) => {
   const factory = create(...components)
   const createStreamMuxer = factory.createStreamMuxer.bind(factory)
   factory.createStreamMuxer = (connection) => {
     const muxer = createStreamMuxer(connection)
     const take = muxer.onRemoteStream.bind(muxer)
+    const abort = muxer.abort.bind(muxer)
+    // As when too many streams came early: a connection that carries nothing more would stay open and count as one.
+    muxer.abort = (error) => {
+      abort(error)
+      connection.abort(error)
+    }
     muxer.onRemoteStream = (stream) => {
       take(stream)
       if (!mayOpen(connection)) stream.abort(new Error('too many streams'))

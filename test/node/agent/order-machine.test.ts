@@ -34,6 +34,26 @@ test('an order that passes its first verification is received and handed over', 
   t.deepEqual(effects[1], { kind: 'hand-over', bundle })
 })
 
+const held = (running: boolean): OrderEvent => ({ kind: 'held', indication, bundle, running })
+
+test('an order that the executor held before this process started is asked after, fetched and ended as any other, and not reported anew', (t) => {
+  const machine = after()
+  t.deepEqual(machine.step(held(false), now), [])
+  t.deepEqual(machine.have(), [id])
+  t.deepEqual(machine.payloads(), [payload])
+  t.deepEqual(machine.step(offered(), now), [])
+  t.deepEqual(kindsOf(machine.step(wanted, now)), ['retrieving', 'fetch'])
+  machine.step(stated('succeeded'), now)
+  t.deepEqual(machine.have(), [])
+})
+
+test('an order that the executor runs is not forgotten while it runs, and one that has ended stays so', (t) => {
+  const machine = after(held(true))
+  machine.step({ kind: 'tick' }, now + limits.indication.validityMsMax)
+  t.deepEqual(machine.have(), [id])
+  t.deepEqual(after(offered(), stated('succeeded'), held(true)).have(), [])
+})
+
 test('an order that is known already is not taken up twice', (t) => {
   t.deepEqual(after(offered()).step(offered(), now), [])
 })
@@ -72,6 +92,25 @@ test('what the executor lacks is fetched once, until the order expires, and deli
   t.deepEqual(effects[1], { kind: 'fetch', indication: id, payload, deadlineMs: indication.body.expiresAt - now - 1000 })
   t.deepEqual(machine.step(wanted, now), [])
   t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload }])
+})
+
+test('what an executor lacks of an order that it held before this agent began is fetched as soon as the order comes', (t) => {
+  const machine = after({ kind: 'executor-ready' }, wanted)
+  t.deepEqual(kindsOf(machine.step(offered(), now)), ['received', 'hand-over', 'retrieving', 'fetch'])
+  t.deepEqual(machine.step(wanted, now), [])
+  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload }])
+})
+
+test('an order that an executor wants and that is refused here is given up', (t) => {
+  const effects = after(wanted).step(offered(reject('not-authorised', 'because')), now)
+  t.deepEqual(kindsOf(effects), ['rejected', 'give-up'])
+  t.deepEqual(effects[1], { kind: 'give-up', indication: id, code: 'not-authorised', detail: 'because' })
+})
+
+test('what an executor wanted is forgotten with its end, and when it starts anew', (t) => {
+  for (const event of [stated('succeeded'), { kind: 'refused', indication: id }, { kind: 'executor-ready' }] satisfies OrderEvent[]) {
+    t.deepEqual(kindsOf(after(wanted, event).step(offered(), now)), ['received', 'hand-over'], event.kind)
+  }
 })
 
 test('a fetch that failed is told to the executor, and may be wanted again', (t) => {

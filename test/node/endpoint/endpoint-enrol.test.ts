@@ -1,6 +1,6 @@
 import test from 'ava'
 import { limits } from '../../../src/base/limits.ts'
-import { EnrolmentDesk } from '../../../src/node/endpoint/endpoint-enrol.ts'
+import { EnrolmentDesk, recordLedgerLoss } from '../../../src/node/endpoint/endpoint-enrol.ts'
 import { requestCredential } from '../../../src/node/endpoint/enrolment.ts'
 import { enrolAnswerSchema, type EnrolAnswer } from '../../../src/node/protocol/enrol.ts'
 import { openCredential } from '../../../src/trust/admission.ts'
@@ -74,6 +74,25 @@ test('a refusal spends nothing', async (t) => {
   await enrol('one', { name: 'web' })
   await t.throwsAsync(enrol('two', { name: 'web', token: 'second' }), { code: 'name-taken' })
   await t.notThrowsAsync(enrol('three', { token: 'second' }))
+})
+
+test('after the ledger was lost a token from before is good for nobody new, and for whoever the queues know', async (t) => {
+  const { world, queue, store, enrol } = await setUp()
+  const { entries } = world.agent('web-1')
+  await queue.merge(bytesOf(...entries), 'test')
+  await recordLedgerLoss(store, madeAt)
+  const token = await enrol('web-2', { token: 'shared', uses: 3 }).then(() => '', (error: { code: string }) => error.code)
+  t.is(token, 'token-uncounted')
+  await t.throwsAsync(enrol('web-2', { token: 'shared', uses: 3, issuedAt: madeAt + limits.trust.clockToleranceMs }), { code: 'token-uncounted' })
+  await t.notThrowsAsync(enrol('web-2', { token: 'later', issuedAt: madeAt + limits.trust.clockToleranceMs + 1 }))
+})
+
+test('uses that the queues know count, whatever the ledger says', async (t) => {
+  const { world, queue, enrol } = await setUp()
+  await queue.merge(bytesOf(...world.agent('web-1').entries), 'test')
+  const [member] = queue.nodes()
+  t.is(queue.enrolledBy(world.mesh.key('token:web-1').key).length, 1, JSON.stringify(member?.name))
+  await t.throwsAsync(enrol('web-2', { token: 'web-1' }), { code: 'token-used-up' })
 })
 
 test('a token past its expiry is refused', async (t) => {

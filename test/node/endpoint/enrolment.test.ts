@@ -8,7 +8,7 @@ import type { Membership } from '../../../src/trust/admission.ts'
 const mesh = new TestMesh()
 const counter = mesh.key('peer:endpoint-1')
 const { clockToleranceMs } = limits.trust
-const nobody: EnrolmentLedger = { grantedTo: new Set(), nameHolder: null }
+const nobody: EnrolmentLedger = { grantedTo: new Set(), nameHolder: null, lostBefore: 0 }
 
 const ask = (name: string, settings: InviteSettings & { readonly token?: string; readonly at?: number } = {}): { readonly bytes: Uint8Array; readonly request: Membership } => {
   const { invite, token } = mesh.invite(settings.token ?? name, { labels: { role: 'web' }, ...settings })
