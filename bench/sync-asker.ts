@@ -44,7 +44,7 @@ const carry: Carry = (question) => {
 }
 
 const catchUp = async (opened: OpenQueue, chain: CharterChain) => {
-  const { ms, accepted, bytes, roundTrips } = await talk(clientOf(opened, chain), drawSigner().key, carry)
+  const { ms, accepted, bytes, roundTrips } = await talk(opened, clientOf(opened, chain), drawSigner().key, carry)
   return { seconds: ms / 1000, entries: accepted, bytes, roundTrips }
 }
 

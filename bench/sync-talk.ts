@@ -21,7 +21,7 @@ export interface Talk {
 export type Carry = (question: Uint8Array) => Promise<Uint8Array>
 
 export const clientOf = ({ queue, store }: OpenQueue, chain: CharterChain): SyncClient =>
-  new SyncClient({ queue, store, clock: { now: () => syncTime }, chain: () => chain, learnCharters: async () => {} })
+  new SyncClient({ queue, store, clock: { now: () => syncTime }, chain: () => chain, learnCharters: async () => {}, merged: () => {} })
 
 export const answerTo = (queue: Queue, chain: CharterChain, asker: KeyId): Carry => async (bytes) => {
   const question = decodeShape(syncQuestionSchema, bytes, limits.network.messageBytesMax)
@@ -30,9 +30,10 @@ export const answerTo = (queue: Queue, chain: CharterChain, asker: KeyId): Carry
 }
 
 /** Asks until there is nothing more to ask at once. */
-export const talk = async (client: SyncClient, peer: KeyId, carry: Carry): Promise<Talk> => {
+export const talk = async ({ queue }: OpenQueue, client: SyncClient, peer: KeyId, carry: Carry): Promise<Talk> => {
   const startedAt = performance.now()
-  let [bytes, roundTrips, accepted] = [0, 0, 0]
+  const before = queue.arrival()
+  let [bytes, roundTrips] = [0, 0]
   for (let again = true; again; ) {
     const question = await client.question(peer)
     if (question === undefined) throw new Error('nothing was asked')
@@ -40,11 +41,9 @@ export const talk = async (client: SyncClient, peer: KeyId, carry: Carry): Promi
     const answered = await carry(asked)
     const answer = decodeShape(syncAnswerSchema, answered, limits.network.messageBytesMax)
     if (!answer.ok) throw new Error(answer.detail)
-    const taken = await client.take(peer, answer.value)
-    accepted += taken.report?.accepted.length ?? 0
+    again = await client.take(peer, answer.value)
     roundTrips += 1
     bytes += asked.length + answered.length
-    ;({ again } = taken)
   }
-  return { bytes, roundTrips, ms: performance.now() - startedAt, accepted }
+  return { bytes, roundTrips, ms: performance.now() - startedAt, accepted: queue.arrival() - before }
 }

@@ -46,17 +46,17 @@ const measureCases = async (source: SyncSource, directory: string): Promise<Meas
   const carry = answerTo(source.queue, chain, drawSigner().key)
   const client = clientOf(behind, chain)
   const met = drawSigner().key
-  await talk(client, met, carry)
+  await talk(behind, client, met, carry)
   const measured: Measured[] = []
   for (const { missing, authors } of cases) {
     for (const by of ['cursor', 'heads'] as const) {
       const entries = source.count
       const missingBytes = missing === 0 ? 0 : await source.add(missing, authors)
       const bytesMax = missing === 0 ? 1024 : missingBytes * 1.5 + 4096 + (by === 'heads' ? 700 * authors : 0)
-      const took = await talk(client, by === 'cursor' ? met : drawSigner().key, carry)
+      const took = await talk(behind, client, by === 'cursor' ? met : drawSigner().key, carry)
       if (took.accepted !== missing || !isEqualBytes(source.queue.digest(), behind.queue.digest())) throw new Error(`${took.accepted} of ${missing} entries came`)
       measured.push({ ...took, entries, by, missing, authors, missingBytes, bytesMax })
-      await talk(client, met, carry)
+      await talk(behind, client, met, carry)
     }
   }
   await behind.store.close()
