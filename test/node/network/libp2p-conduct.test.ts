@@ -22,11 +22,11 @@ import { bytesOf, randomOf, receipts, said } from '../../queue/world.ts'
 import { ask, endpointWorld, madeAt } from '../endpoint-world.ts'
 import { MemoryOutputs, RecordingLog } from '../in-memory.ts'
 import type { Connection } from '@libp2p/interface'
-import type { Clock } from '../../../src/base/clock.ts'
+import type { SteadyClock } from '../../../src/base/clock.ts'
 import type { Libp2pNetwork } from '../../../src/node/network/libp2p-network.ts'
 import type { World } from '../../queue/world.ts'
 
-const movingClock: Clock = { now: () => startedAt + performance.now() }
+const movingClock: SteadyClock = { now: () => startedAt + performance.now(), monotonic: () => performance.now() }
 const protocols = [pullProtocol, outputProtocol, syncProtocol, submitProtocol, queryProtocol]
 
 /** A real endpoint and two agents; the flooder's libp2p is laid open. */
