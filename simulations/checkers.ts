@@ -1,15 +1,21 @@
-/** What must hold of a mesh: always, and in the end. */
-import { hasEnded, type QueueRow } from '../src/queue/views.ts'
+/** What must hold of a mesh: always, in the end, and of what it leaves behind. */
+import { decodeRecord } from '../src/record/record.ts'
+import { entryKind } from '../src/record/entry.ts'
+import { statementKind } from '../src/record/statement.ts'
+import { withPrefix } from '../src/base/key-value-store.ts'
+import { judgeRow } from './expectations.ts'
 import { openReader, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
-import type { GivenOrder, Ledger } from './ledger.ts'
-import type { KeyId } from '../src/base/brand.ts'
+import type { Doubt, Ledger } from './ledger.ts'
+import type { KeyId, RecordId } from '../src/base/brand.ts'
 import type { Machine } from './machine.ts'
 
 export interface CheckersDeps extends ReaderDeps {
   readonly ledger: Ledger
   readonly names: ReadonlyMap<KeyId, string>
   readonly machines: () => readonly Machine[]
-  readonly endpoints: () => readonly Machine[]
+  readonly endpoints: () => readonly Pick<Machine, 'key' | 'name' | 'agentDisk'>[]
+  /** Members that do not run what they should. */
+  readonly intruders: ReadonlySet<KeyId>
 }
 
 /** What has not come true yet. */
@@ -21,75 +27,164 @@ export interface Unmet {
 export class Checkers {
   readonly #deps: CheckersDeps
   readonly #states = new Map<KeyId, QueueState>()
+  /** States whose cells have been looked at. */
+  readonly #judged = new Set<string>()
 
   constructor(deps: CheckersDeps) {
     this.#deps = deps
+    deps.ledger.onDoubt = (doubt) => {
+      this.#judgeDoubt(doubt).catch((error: unknown) => deps.ledger.violate('no-fault', `a start could not be judged: ${String(error)}`))
+    }
   }
 
-  /** Endpoints that hold the same entries hold the same queues, and say so; those that hold others do not. */
+  /**
+   * Endpoints that hold the same entries hold the same queues, and say so; those that hold others do not. No queue tells
+   * of a run that was not, or of an agent that was not meant.
+   */
   async checkAlways(): Promise<void> {
+    const { ledger } = this.#deps
     const states = await this.#readStates()
     for (const [index, left] of states.entries()) {
+      this.#judgeCells(left)
       for (const right of states.slice(index + 1)) {
         const pair = `${left.name} and ${right.name}`
         const hasSameEntries = left.state.entries === right.state.entries
-        if (hasSameEntries !== (left.state.digest === right.state.digest)) this.#deps.ledger.violate('digest', `${pair} hold ${hasSameEntries ? 'the same' : 'other'} entries under ${hasSameEntries ? 'other' : 'the same'} digests`)
-        if (hasSameEntries && left.state.folded !== right.state.folded) this.#deps.ledger.violate('fold', `${pair} hold the same entries and other queues`)
+        if (hasSameEntries !== (left.state.digest === right.state.digest)) ledger.violate('digest', `${pair} hold ${hasSameEntries ? 'the same' : 'other'} entries under ${hasSameEntries ? 'other' : 'the same'} digests`)
+        if (hasSameEntries && left.state.folded !== right.state.folded) ledger.violate('fold', `${pair} hold the same entries and other queues`)
       }
     }
   }
 
-  /** Empty once everything has come true. */
+  /** Empty once everything has come true. What costs most is asked when the rest is in order. */
   async findUnmet(): Promise<Unmet[]> {
-    const states = await this.#readStates()
-    const [first] = states
-    const differing = states.filter(({ state }) => state.digest !== first?.state.digest || state.folded !== first?.state.folded)
-    if (differing.length > 0) return differing.map(({ name }) => ({ checker: 'queues-converge', detail: `${name} holds other queues than ${first?.name ?? ''}` }))
-    const unmet: Unmet[] = []
-    for (const { name, node } of this.#deps.machines()) {
-      const { unacknowledged } = node.vitals()
-      if (unacknowledged > 0) unmet.push({ checker: 'receipts-acknowledged', detail: `${unacknowledged} entries of ${name} are not held by enough endpoints` })
+    const questions = [() => this.#findDiffering(), () => this.#findUnacknowledged(), () => this.#findUnended(), () => this.#findPending(), () => this.#findLost()]
+    for (const ask of questions) {
+      const unmet = await ask()
+      if (unmet.length > 0) return unmet
     }
-    return [...unmet, ...(await this.#findUnended())]
+    return []
   }
 
-  async #readStates(): Promise<{ name: string; state: QueueState }[]> {
-    const states = []
-    for (const { key, name, store } of this.#deps.endpoints()) {
-      const state = await readQueueState(store, this.#states.get(key))
-      this.#states.set(key, state)
-      states.push({ name, state })
+  /** Stops the mesh, and tells what is still there that should not be. */
+  async findLeaks(): Promise<Unmet[]> {
+    const leaks: Unmet[] = []
+    for (const machine of this.#deps.machines()) {
+      const left = await machine.retire()
+      if (left === undefined) leaks.push({ checker: 'nothing-leaked', detail: `${machine.name} does not run in the end` })
+      else if (left.timers > 0 || left.openRequests > 0) leaks.push({ checker: 'nothing-leaked', detail: `${machine.name} left ${left.timers} timers and ${left.openRequests} open requests` })
     }
+    return leaks
+  }
+
+  async #findDiffering(): Promise<Unmet[]> {
+    const states = await this.#readStates()
+    const [first] = states
     return states
+      .filter(({ state }) => state.digest !== first?.state.digest || state.folded !== first?.state.folded)
+      .map(({ name }) => ({ checker: 'queues-converge', detail: `${name} holds other queues than ${first?.name ?? ''}` }))
+  }
+
+  async #findUnacknowledged(): Promise<Unmet[]> {
+    return this.#deps.machines().flatMap(({ name, agent }) => {
+      if (agent === undefined) return [{ checker: 'everybody-runs', detail: `the agent of ${name} does not run` }]
+      const { unacknowledged } = agent.node.vitals()
+      return unacknowledged === 0 ? [] : [{ checker: 'receipts-acknowledged', detail: `${unacknowledged} entries of ${name} are not held by enough endpoints` }]
+    })
   }
 
   async #findUnended(): Promise<Unmet[]> {
+    const { ledger, intruders, clock } = this.#deps
     const [endpoint] = this.#deps.endpoints()
     if (endpoint === undefined) return []
-    const queue = await openReader(this.#deps, endpoint.store)
+    const queue = await openReader(this.#deps, endpoint.agentDisk.peek())
     const unmet: Unmet[] = []
-    for (const order of this.#deps.ledger.orders.values()) {
+    for (const order of ledger.orders.values()) {
+      if (!order.isPromised) continue
       const rows = new Map((await queue.rowsOf(order.indication)).map((row) => [row.agent, row]))
       for (const agent of rows.keys()) if (!order.targets.has(agent)) unmet.push({ checker: 'targets', detail: `${order.name} has a row for ${this.#nameOf(agent)}, for which it was not meant` })
-      if (rows.size === 0 && order.heldBy.size === 0 && this.#deps.clock.now() > order.expiresAt) continue // expired before anybody took it
+      if (rows.size === 0 && order.heldBy.size === 0 && clock.now() > order.expiresAt) continue // expired before anybody took it
       for (const agent of order.targets) {
-        const problem = this.#judgeRow(order, agent, rows.get(agent))
+        const problem = intruders.has(agent) ? undefined : judgeRow(ledger, order, agent, rows.get(agent))
         if (problem !== undefined) unmet.push({ checker: 'orders-end', detail: `${order.name} on ${this.#nameOf(agent)}: ${problem}` })
       }
     }
     return unmet
   }
 
-  #judgeRow(order: GivenOrder, agent: KeyId, row: QueueRow | undefined): string | undefined {
-    if (row === undefined) return 'no endpoint knows of it'
-    if (!hasEnded(row.state)) return `still ${row.state}`
-    const hasStarted = this.#deps.ledger.hasStarted(agent, order.indication)
-    if (row.state !== order.result) return `ended as ${row.state} (${row.code ?? 'no code'}) and should have ended as ${order.result}${hasStarted ? '; it was started' : ''}`
-    if ((row.state === 'succeeded' || row.state === 'failed') && !hasStarted) return `${row.state} without a start`
-    return row.state === 'expired' && hasStarted ? 'expired although it was started' : undefined
+  /** What is begun and not brought to an end. */
+  async #findPending(): Promise<Unmet[]> {
+    const unmet: Unmet[] = []
+    for (const { name, agent, executorDisk, jobs } of this.#deps.machines()) {
+      const pending = { orders: agent?.node.vitals().queueLength ?? 0, 'journal rows': await count(executorDisk, 'active/'), statements: await count(executorDisk, 'statement/'), processes: jobs.count }
+      const found = Object.entries(pending).filter(([, number]) => number > 0)
+      if (found.length > 0) unmet.push({ checker: 'nothing-pending', detail: `${name} has ${found.map(([what, number]) => `${number} ${what}`).join(', ')} that go nowhere` })
+    }
+    return unmet
+  }
+
+  /** Each outcome that an executor has written down for good is in every endpoint's queue; they are equal by now. */
+  async #findLost(): Promise<Unmet[]> {
+    const { ledger, intruders } = this.#deps
+    const [endpoint] = this.#deps.endpoints()
+    if (endpoint === undefined) return []
+    const held = await readStatements(endpoint)
+    return ledger.deeds().flatMap(({ agent, indication, deed }) => {
+      if (intruders.has(agent)) return []
+      const lost = deed.statements.filter((statement) => statement.state !== 'running' && !held.has(statement.id) && !ledger.isTakenBack(agent, statement))
+      return lost.map(({ state }) => ({ checker: 'no-receipt-lost', detail: `no endpoint holds that ${this.#nameOf(agent)} said ${state} of ${ledger.orders.get(indication)?.name ?? indication}` }))
+    })
+  }
+
+  async #readStates(): Promise<{ name: string; state: QueueState }[]> {
+    const states = []
+    for (const { key, name, agentDisk } of this.#deps.endpoints()) {
+      const state = await readQueueState(agentDisk, this.#states.get(key))
+      this.#states.set(key, state)
+      states.push({ name, state })
+    }
+    return states
+  }
+
+  /** What an executor is said to have said it must have said; and nobody was asked who was not meant. */
+  #judgeCells({ name, state }: { readonly name: string; readonly state: QueueState }): void {
+    const { ledger } = this.#deps
+    if (this.#judged.has(state.folded)) return
+    this.#judged.add(state.folded)
+    for (const { indication, agent, cell } of state.cells) {
+      const order = ledger.orders.get(indication)
+      const place = `${order?.name ?? indication} on ${this.#nameOf(agent)}`
+      if (cell.by === 'executor' && !ledger.deed(agent, indication).statements.some((statement) => statement.state === cell.state)) ledger.violate('receipts-true', `${name} has ${place} as ${cell.state}, and its executor never said so`)
+    }
+  }
+
+  /** A second start after a restore is a violation where every endpoint could have told of those before. */
+  async #judgeDoubt({ doer, order, earlier }: Doubt): Promise<void> {
+    const holders = await Promise.all(this.#deps.endpoints().map((endpoint) => readStatements(endpoint)))
+    const known = earlier.filter((id) => holders.every((held) => held.has(id)))
+    if (known.length >= order.attemptsMax) this.#deps.ledger.violate('started-once', `${doer.name} started ${order.name} again after a restore, and every endpoint knew of ${known.length} starts`)
   }
 
   #nameOf(key: KeyId): string {
     return this.#deps.names.get(key) ?? key
   }
+}
+
+const count = async (disk: Machine['executorDisk'], prefix: string): Promise<number> => {
+  let found = 0
+  for await (const _ of disk.peek().entries(withPrefix(prefix))) found += 1
+  return found
+}
+
+/** Of executors, in all entries that an endpoint keeps. */
+const readStatements = async ({ agentDisk }: Pick<Machine, 'agentDisk'>): Promise<Set<RecordId>> => {
+  const ids = new Set<RecordId>()
+  for await (const [, bytes] of agentDisk.peek().entries(withPrefix('q/entry/'))) {
+    const entry = decodeRecord(entryKind, bytes)
+    if (!entry.ok || entry.value.body.content.kind !== 'receipts') continue
+    for (const receipt of entry.value.body.content.receipts) {
+      const statement = receipt.kind === 'executor' ? decodeRecord(statementKind, receipt.statement) : undefined
+      if (statement?.ok === true) ids.add(statement.value.id)
+    }
+  }
+  return ids
 }

@@ -16,6 +16,8 @@ export interface Weather {
   readonly lossShare: number
   /** Of gossip alone: streams repeat nothing. */
   readonly duplicateShare: number
+  /** How much a link carries in one direction; without it the size of a message does not matter. */
+  readonly bytesPerSecond?: number
 }
 
 export const calmWeather: Weather = { delayMsMin: 1, delayMsMax: 20, lossShare: 0, duplicateShare: 0 }
@@ -61,6 +63,8 @@ export class Fabric<H extends Host> {
   readonly time: VirtualTime
   readonly onFault: (what: string) => void
   weather: Weather
+  /** Of one link, from host to host: undefined where it is that of all. */
+  weatherOf: (from: KeyId, to: KeyId) => Weather | undefined = () => undefined
   /** Whether messages of one host do not come through to another: one-way cuts included. */
   isCut: (from: KeyId, to: KeyId) => boolean = () => false
   readonly #random: SeededRandom
@@ -92,13 +96,13 @@ export class Fabric<H extends Host> {
 
   /** Whether a dial from one gets an answer of the other, by chance too. */
   isReached(from: H, to: H): boolean {
-    const isLost = this.#random.chance(this.weather.lossShare)
+    const isLost = this.#random.chance(this.#between(from, to).lossShare)
     return from.isUp && to.isUp && !isLost && !this.isCut(from.self, to.self) && !this.isCut(to.self, from.self)
   }
 
-  drawDelayMs(): Millis {
-    const { delayMsMin, delayMsMax } = this.weather
-    return Math.round(delayMsMin + (delayMsMax - delayMsMin) * this.#random.fraction() ** 3)
+  drawDelayMs(weather = this.weather, sizeBytes = 0): Millis {
+    const { delayMsMin, delayMsMax, bytesPerSecond = Infinity } = weather
+    return Math.round(delayMsMin + (delayMsMax - delayMsMin) * this.#random.fraction() ** 3 + (1000 * sizeBytes) / bytesPerSecond)
   }
 
   /** How long a host does not notice that the other end is gone. */
@@ -111,8 +115,9 @@ export class Fabric<H extends Host> {
     const to = otherEnd(link, from)
     const route = `${from.name} > ${to.name} ${kind}${of === undefined ? '' : ` ${of}`}`
     this.#sent[kind] += 1
-    if (this.#random.chance(this.weather.lossShare) || this.isCut(from.self, to.self)) return this.#trace.note(`lost ${route}`, bytes)
-    this.time.after(this.drawDelayMs(), () => {
+    const weather = this.#between(from, to)
+    if (this.#random.chance(weather.lossShare) || this.isCut(from.self, to.self)) return this.#trace.note(`lost ${route}`, bytes)
+    this.time.after(this.drawDelayMs(weather, bytes.length), () => {
       if (!link.isOpen || this.isCut(from.self, to.self)) return this.#trace.note(`dropped ${route}`, bytes)
       this.#trace.note(route, bytes)
       arrive()
@@ -121,8 +126,12 @@ export class Fabric<H extends Host> {
 
   /** As `carry`, for what may come twice. */
   spread(link: Link<H>, from: H, message: Message, arrive: () => void): void {
-    const copies = this.#random.chance(this.weather.duplicateShare) ? 2 : 1
+    const copies = this.#random.chance(this.#between(from, otherEnd(link, from)).duplicateShare) ? 2 : 1
     for (let copy = 0; copy < copies; copy += 1) this.carry(link, from, message, arrive)
+  }
+
+  #between(from: H, to: H): Weather {
+    return this.weatherOf(from.self, to.self) ?? this.weather
   }
 
   note(what: string): void {

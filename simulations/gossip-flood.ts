@@ -4,6 +4,7 @@
  */
 import { toBase32 } from '../src/base/bytes.ts'
 import { sha256 } from '../src/base/codec.ts'
+import { isWritError } from '../src/base/errors.ts'
 import { otherEnd, type Fabric, type Host, type Link } from './fabric.ts'
 import type { GossipJudge } from '../src/node/network/network.ts'
 import type { KeyId } from '../src/base/brand.ts'
@@ -83,7 +84,7 @@ export class GossipFlood {
     if (subscription === undefined || this.#seen.has(message.id)) return
     this.#seen.add(message.id)
     const verdict = await subscription.judge(message.bytes, from).catch((error: unknown) => {
-      this.#fabric.onFault(`${this.#host.name} could not judge gossip: ${String(error)}`)
+      if (!isWritError(error)) this.#fabric.onFault(`${this.#host.name} could not judge gossip: ${String(error)}`)
       return 'ignore' as const
     })
     if (verdict !== 'accept') return

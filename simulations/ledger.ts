@@ -1,18 +1,28 @@
 /**
- * What really happened, as no node of the mesh knows it: which orders were given to whom, and each process that was
- * started. Rules that must hold at every moment are checked here as things happen.
+ * What really happened, as no node of the mesh knows it: which orders were given to whom, each process that was started
+ * and how it ended, and what each executor wrote down for good. Rules that must hold at every moment are checked here as
+ * things happen.
  */
+import { limits } from '../src/base/limits.ts'
 import type { Clock } from '../src/base/clock.ts'
-import type { IndicationId, KeyId, Millis } from '../src/base/brand.ts'
+import type { IndicationId, KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { State } from '../src/queue/views.ts'
+import type { StatementBody } from '../src/record/statement.ts'
+import type { Verified } from '../src/record/record.ts'
 
 export interface GivenOrder {
   readonly indication: IndicationId
+  /** As it was signed. */
+  readonly bytes: Uint8Array
   readonly name: string
   readonly targets: ReadonlySet<KeyId>
   readonly expiresAt: Millis
   /** What the command comes to where it is let run to its end. */
   readonly result: State
+  /** How often it may be started on one agent. */
+  readonly attemptsMax: number
+  /** Given by an admin that keeps to the rules, and not taken away from it: it must come to an end everywhere. */
+  isPromised: boolean
   /** Endpoints that said they hold it. */
   readonly heldBy: Set<KeyId>
 }
@@ -24,10 +34,51 @@ export interface Violation {
   readonly detail: string
 }
 
+export interface JobEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+}
+
+export interface Journalled {
+  readonly id: RecordId
+  readonly state: StatementBody['state']
+  readonly at: Millis
+}
+
+/** One order on one agent. */
+export interface Deed {
+  starts: number
+  readonly ends: JobEnd[]
+  /** What its executor said and has on disk, `running` included. */
+  readonly statements: Journalled[]
+}
+
+/** An agent, and its clock as it stands. */
+export interface Doer {
+  readonly key: KeyId
+  readonly name: string
+  readonly now: Millis
+}
+
+/** A start too many on an agent whose disks were put back: a violation only where the mesh knew of those before. */
+export interface Doubt {
+  readonly doer: Doer
+  readonly order: GivenOrder
+  readonly earlier: readonly RecordId[]
+}
+
+const noDeed: Deed = { starts: 0, ends: [], statements: [] }
+
 export class Ledger {
   readonly violations: Violation[] = []
   readonly orders = new Map<IndicationId, GivenOrder>()
-  readonly #starts = new Map<string, number>()
+  /** Set by whoever can look at the endpoints' disks. */
+  onDoubt: (doubt: Doubt) => void = () => undefined
+  readonly #deeds = new Map<string, Deed>()
+  readonly #disturbed = new Set<KeyId>()
+  readonly #wrongClocks = new Set<KeyId>()
+  /** What was journalled between an image and its return is on no disk any more. */
+  readonly #lostSpans = new Map<KeyId, { readonly from: Millis; readonly to: Millis }[]>()
   readonly #clock: Clock
   readonly #startedAt: Millis
 
@@ -45,18 +96,80 @@ export class Ledger {
     this.orders.set(order.indication, order)
   }
 
-  noteStart(agent: { readonly key: KeyId; readonly name: string }, indication: IndicationId): void {
-    const place = `${indication}/${agent.key}`
-    const times = (this.#starts.get(place) ?? 0) + 1
-    this.#starts.set(place, times)
+  noteStart(doer: Doer, indication: IndicationId): void {
+    const deed = this.#deedOf(doer.key, indication)
+    deed.starts += 1
     const order = this.orders.get(indication)
-    if (order === undefined) return this.violate('no-unauthorised-run', `${agent.name} started ${indication}, which nobody ordered`)
-    if (times > 1) this.violate('started-once', `${agent.name} started ${order.name} ${times} times`)
-    if (!order.targets.has(agent.key)) this.violate('no-unauthorised-run', `${agent.name} started ${order.name}, which was not meant for it`)
-    if (this.#clock.now() > order.expiresAt) this.violate('no-late-start', `${agent.name} started ${order.name} after its expiry`)
+    if (order === undefined) return this.violate('no-unauthorised-run', `${doer.name} started ${indication}, which nobody ordered`)
+    if (deed.starts > order.attemptsMax) this.#doubt(doer, order, deed)
+    if (!order.targets.has(doer.key)) this.violate('no-unauthorised-run', `${doer.name} started ${order.name}, which was not meant for it`)
+    const trueLateMs = this.#clock.now() - order.expiresAt
+    const isFarOff = Math.abs(doer.now - this.#clock.now()) > limits.trust.clockToleranceMs
+    if (doer.now > order.expiresAt || (trueLateMs > limits.trust.clockToleranceMs && !isFarOff)) this.violate('no-late-start', `${doer.name} started ${order.name} after its expiry`)
   }
 
-  hasStarted(agent: KeyId, indication: IndicationId): boolean {
-    return this.#starts.has(`${indication}/${agent}`)
+  noteEnd(agent: KeyId, indication: IndicationId, end: JobEnd): void {
+    this.#deedOf(agent, indication).ends.push(end)
+  }
+
+  noteStatement(agent: KeyId, { id, body }: Pick<Verified<StatementBody>, 'id' | 'body'>): void {
+    this.#deedOf(agent, body.indication).statements.push({ id, state: body.state, at: this.#clock.now() })
+  }
+
+  /** Its executor, or the whole machine, ended while it may have been at work. */
+  noteDisturbance(agent: KeyId): void {
+    this.#disturbed.add(agent)
+  }
+
+  noteClock(agent: KeyId): void {
+    this.#wrongClocks.add(agent)
+  }
+
+  noteRestore(agent: KeyId, imageAt: Millis): void {
+    this.#disturbed.add(agent)
+    this.#lostSpans.set(agent, [...(this.#lostSpans.get(agent) ?? []), { from: imageAt, to: this.#clock.now() }])
+  }
+
+  deed(agent: KeyId, indication: IndicationId): Deed {
+    return this.#deeds.get(`${indication}/${agent}`) ?? noDeed
+  }
+
+  deeds(): { readonly agent: KeyId; readonly indication: IndicationId; readonly deed: Deed }[] {
+    return [...this.#deeds].map(([place, deed]) => {
+      const [indication = '', agent = ''] = place.split('/')
+      return { agent: agent as KeyId, indication: indication as IndicationId, deed }
+    })
+  }
+
+  isDisturbed(agent: KeyId): boolean {
+    return this.#disturbed.has(agent)
+  }
+
+  isClockWrong(agent: KeyId): boolean {
+    return this.#wrongClocks.has(agent)
+  }
+
+  isRestored(agent: KeyId): boolean {
+    return this.#lostSpans.has(agent)
+  }
+
+  /** Whether what was journalled then was taken away by a restore. */
+  isTakenBack(agent: KeyId, { at }: Journalled): boolean {
+    return this.#lostSpans.get(agent)?.some(({ from, to }) => at >= from && at <= to) === true
+  }
+
+  #doubt(doer: Doer, order: GivenOrder, deed: Deed): void {
+    const earlier = deed.statements.filter(({ state }) => state === 'running').map(({ id }) => id)
+    if (this.isRestored(doer.key)) this.onDoubt({ doer, order, earlier })
+    else this.violate('started-once', `${doer.name} started ${order.name} ${deed.starts} times`)
+  }
+
+  #deedOf(agent: KeyId, indication: IndicationId): Deed {
+    const place = `${indication}/${agent}`
+    const known = this.#deeds.get(place)
+    if (known !== undefined) return known
+    const deed: Deed = { starts: 0, ends: [], statements: [] }
+    this.#deeds.set(place, deed)
+    return deed
   }
 }

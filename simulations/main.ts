@@ -1,9 +1,12 @@
 /** `npm run sim`. Exit codes: 0 when every rule held, 1 when one was violated, 2 for bad usage. */
+import { availableParallelism } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { drawChart } from './chart.ts'
 import { describeFleets, fleetSizesUpTo, measureFleet, type FleetFigures } from './fleet-sizes.ts'
 import { readOptions, usage } from './options.ts'
-import { planRuns, runSuite, type KeptSeed } from './suite.ts'
+import { createSignatureMemory } from './signature-memory.ts'
+import { openLanes, type Lanes } from './suite-lanes.ts'
+import { performRun, planRuns, runSuite, type KeptSeed } from './suite.ts'
 import type { RunReport } from './simulation.ts'
 
 const violationsShownMax = 10
@@ -38,6 +41,12 @@ const chartFleets = async (file: string, largest: number | undefined): Promise<n
   return fleets.every(({ violations }) => violations === 0) ? 0 : 1
 }
 
+/** On this thread. */
+const openHere = (isTraced: boolean): Lanes => {
+  const deps = { checkSignature: createSignatureMemory(), stopwatch: () => performance.now(), ...(isTraced ? { onTrace: (line: string) => console.error(line) } : {}) }
+  return { perform: (assignment, isRepeated) => performRun(deps, assignment, isRepeated), close: async () => undefined }
+}
+
 const main = async (args: readonly string[]): Promise<number> => {
   const options = readOptions(args)
   if (!options.ok) {
@@ -47,12 +56,17 @@ const main = async (args: readonly string[]): Promise<number> => {
   const { withKept, json, trace, chart, ...wanted } = options.value
   if (chart !== undefined) return chartFleets(chart, wanted.nodes)
   const kept = withKept ? (JSON.parse(readFileSync(new URL('./seeds.json', import.meta.url), 'utf8')) as KeptSeed[]) : []
-  const summary = await runSuite(planRuns({ ...wanted, kept }), {
-    stopwatch: () => performance.now(),
+  const runs = planRuns({ ...wanted, kept })
+  // A few are over before threads have started, and a trace is told in the order of its run.
+  const count = trace || runs.length < availableParallelism() ? 1 : availableParallelism()
+  const lanes = count === 1 ? openHere(trace) : openLanes(count)
+  const summary = await runSuite(runs, {
+    perform: lanes.perform,
+    lanes: count,
     // With --json standard output is for the one line alone; what failed is told beside it.
-    onRun: (report) => (json ? report.violations.length > 0 && print(report, (line) => console.error(line)) : print(report, (line) => console.log(line))),
-    ...(trace ? { onTrace: (line: string) => console.error(line) } : {})
+    onRun: (report) => (json ? report.violations.length > 0 && print(report, (line) => console.error(line)) : print(report, (line) => console.log(line)))
   })
+  await lanes.close()
   if (json) console.log(JSON.stringify(summary))
   else console.log(`${summary.runs} runs, ${summary.violations} violations, ${summary.eventsPerSecond} events per second`)
   return summary.violations === 0 ? 0 : 1

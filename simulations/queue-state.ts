@@ -1,35 +1,44 @@
 /** What an endpoint's disk says, read behind the endpoint's back. */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { toBase32 } from '../src/base/bytes.ts'
 import { withPrefix, type KeyValueStore } from '../src/base/key-value-store.ts'
 import { silentLog } from '../src/base/log.ts'
 import { limits } from '../src/base/limits.ts'
-import { keys, readRow, type StoreMeta } from '../src/queue/queue-store.ts'
+import { decodeCell, type Cell } from '../src/queue/fold.ts'
+import { keys, lastPart, logNameOf, readRow, type LogRow, type StoreMeta } from '../src/queue/queue-store.ts'
 import { Queue } from '../src/queue/queue.ts'
 import type { CharterChain } from '../src/trust/charter-chain.ts'
 import type { CheckSignature } from '../src/record/keys.ts'
 import type { Clock } from '../src/base/clock.ts'
+import type { Disk } from './disk.ts'
+import type { IndicationId, KeyId } from '../src/base/brand.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 export interface QueueState {
-  readonly arrival: number
+  /** Of the disk and its arrivals, while these are the same. */
+  readonly version: string
   /** What the endpoint itself takes for the sum of its logs. */
   readonly digest: string
-  /** Over the bytes of all entries. */
+  /** Over the bytes of all entries that count: evidence of a fork may be other evidence elsewhere. */
   readonly entries: string
   /** Over the bytes of everything that is folded from entries. */
   readonly folded: string
+  readonly cells: readonly { readonly indication: IndicationId; readonly agent: KeyId; readonly cell: Cell }[]
 }
 
 const foldedPrefixes = ['q/log/', 'q/node/', 'q/order/', 'q/age/', 'q/expiry/', 'q/control/', 'q/cell/'] as const
 
 /** `before` is given back where nothing has arrived since. */
-export const readQueueState = async (store: KeyValueStore, before: QueueState | undefined): Promise<QueueState> => {
+export const readQueueState = async (disk: Pick<Disk, 'peek' | 'generation'>, before: QueueState | undefined): Promise<QueueState> => {
+  const store = disk.peek()
   const row = await store.get(keys.meta)
   const meta = row === undefined ? undefined : readRow<StoreMeta>(row)
-  if (meta === undefined) return { arrival: 0, digest: '', entries: '', folded: '' }
-  if (before?.arrival === meta.arrival) return before
-  return { arrival: meta.arrival, digest: toBase32(meta.digest), entries: await hashOf(store, ['q/entry/']), folded: await hashOf(store, foldedPrefixes) }
+  if (meta === undefined) return { version: '', digest: '', entries: '', folded: '', cells: [] }
+  const version = `${disk.generation}/${meta.arrival}`
+  if (before?.version === version) return before
+  const cells = []
+  for await (const [key, value] of store.entries(withPrefix('q/cell/'))) cells.push({ indication: key.split('/')[2] as IndicationId, agent: lastPart(key) as KeyId, cell: decodeCell(value) })
+  return { version, digest: toBase32(meta.digest), entries: await hashEntries(store), folded: await hashOf(store, foldedPrefixes), cells }
 }
 
 /** Grows with everything that a store takes in; cheap to read, however much it holds. */
@@ -40,13 +49,28 @@ export const readArrival = async (store: KeyValueStore): Promise<number> => {
 
 const hashOf = async (store: KeyValueStore, prefixes: readonly string[]): Promise<string> => {
   const hash = createHash('sha256')
-  for (const prefix of prefixes) {
-    for await (const [key, value] of store.entries(withPrefix(prefix))) {
-      hash.update(`${key.length} ${value.length} ${key}`)
-      hash.update(value)
-    }
+  for (const prefix of prefixes) for await (const row of store.entries(withPrefix(prefix))) addRow(hash, row)
+  return hash.digest('hex')
+}
+
+/** Each log, whether it is frozen, and its entries up to the head. */
+const hashEntries = async (store: KeyValueStore): Promise<string> => {
+  const hash = createHash('sha256')
+  for await (const [logKey, row] of store.entries(withPrefix('q/log/'))) {
+    const { head, frozenAt } = readRow<LogRow>(row)
+    const name = logNameOf(logKey)
+    hash.update(`${logKey} ${frozenAt !== null}`)
+    for await (const entry of store.entries({ from: keys.entry(name, 1), to: keys.entry(name, head.sequence + 1) })) if (!isEvidence(entry[0])) addRow(hash, entry)
   }
   return hash.digest('hex')
+}
+
+/** q/entry/author/incarnation/sequence/id: the last part is that of evidence alone. */
+const isEvidence = (key: string): boolean => key.split('/').length > 5
+
+const addRow = (hash: Hash, [key, value]: readonly [string, Uint8Array]): void => {
+  hash.update(`${key.length} ${value.length} ${key}`)
+  hash.update(value)
 }
 
 export interface ReaderDeps {

@@ -2,11 +2,11 @@
 import { readArrival } from './queue-state.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { KeyId, Millis } from '../src/base/brand.ts'
-import type { KeyValueStore } from '../src/base/key-value-store.ts'
+import type { Disk } from './disk.ts'
 
 interface Watched {
   readonly key: KeyId
-  readonly store: KeyValueStore
+  readonly agentDisk: Pick<Disk, 'peek'>
 }
 
 export class QueueWatch {
@@ -26,8 +26,8 @@ export class QueueWatch {
   }
 
   async look(): Promise<void> {
-    for (const { key, store } of this.#endpoints()) {
-      const arrival = await readArrival(store)
+    for (const { key, agentDisk } of this.#endpoints()) {
+      const arrival = await readArrival(agentDisk.peek())
       if (arrival !== (this.#arrivals.get(key) ?? 0)) this.#changedAt = this.#clock.now()
       this.#arrivals.set(key, arrival)
     }

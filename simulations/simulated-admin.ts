@@ -1,20 +1,25 @@
 /**
- * The admin and its node: gives orders through the submit protocol, as the library does, until min(2, endpoints) hold
- * each, however often that takes.
+ * An admin and its node: gives orders through the submit protocol, as the library does, until min(2, endpoints) hold
+ * each, however often that takes. Its log lies on a disk that may be put back to what it was; so before it appends it
+ * asks the endpoints how far they know that log.
  */
 import { decodeShape } from '../src/base/schema.ts'
 import { isWritError, WritError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
+import { Mutex } from '../src/base/mutex.ts'
 import { drawNonce } from '../src/base/random.ts'
 import { encodeCbor } from '../src/base/codec.ts'
-import { MemoryStore } from '../src/base/memory-store.ts'
 import { controlKind } from '../src/record/control.ts'
 import { indicationKind, type Target } from '../src/record/indication.ts'
 import { sealRecord, type Verified } from '../src/record/record.ts'
 import { OwnLog } from '../src/queue/own-log.ts'
 import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitRequest } from '../src/node/protocol/submit.ts'
-import { SimulatedContent } from './simulated-content.ts'
+import { Disk, type DiskImage } from './disk.ts'
+import { Life } from './life.ts'
+import { MachineClock } from './machine-clock.ts'
+import { MemoryBlocks, SimulatedContent } from './simulated-content.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
+import type { KnownLife } from '../src/queue/own-lives.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
 import type { EntryBody, EntryContent } from '../src/record/entry.ts'
 import type { Fabric } from './fabric.ts'
@@ -22,9 +27,10 @@ import type { GivenOrder, Ledger } from './ledger.ts'
 import type { IndicationId, KeyId, Millis } from '../src/base/brand.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { State } from '../src/queue/views.ts'
-import type { World } from './world.ts'
+import type { AdminIdentity, World } from './world.ts'
 
 const submitTimeoutMs = 60_000
+const headTimeoutMs = 5_000
 const retryMs = 2_000
 
 export interface OrderDraft {
@@ -35,106 +41,184 @@ export interface OrderDraft {
   readonly targets: readonly KeyId[]
   readonly expiresInMs: Millis
   readonly timeoutMs: Millis
+  readonly idempotent: boolean
   readonly result: State
 }
 
 export interface AdminDeps {
   readonly world: World
+  readonly identity: AdminIdentity
+  readonly listen: readonly string[]
   readonly fabric: Fabric<SimulatedNetwork>
   readonly random: SeededRandom
   readonly ledger: Ledger
   readonly endpoints: readonly EndpointAddress[]
 }
 
-const listen = ['/ip4/10.1.0.1/tcp/4400']
+/** Where one of two stories is told, by an admin that tells two. */
+export interface Branch {
+  readonly disk: Disk
+  readonly endpoints: readonly EndpointAddress[]
+}
 
 export class SimulatedAdmin {
+  readonly clock: MachineClock
   readonly #deps: AdminDeps
   readonly #network: SimulatedNetwork
   readonly #content: SimulatedContent
-  readonly #log: OwnLog
+  readonly #whole: Branch
+  readonly #life: Life
+  readonly #appending = new Mutex()
+  /** Commands that were at work when the disk was put back have ended. */
+  #restores = 0
 
-  private constructor(deps: AdminDeps, network: SimulatedNetwork, log: OwnLog) {
+  constructor(deps: AdminDeps) {
+    const { world, identity, listen, fabric, endpoints } = deps
     this.#deps = deps
-    this.#network = network
-    this.#log = log
-    this.#content = new SimulatedContent({ network, clock: deps.fabric.time, timers: deps.fabric.time, random: deps.random.stream('content') })
-  }
-
-  static async open(deps: AdminDeps): Promise<SimulatedAdmin> {
-    const { world, fabric, random } = deps
-    const network = new SimulatedNetwork(fabric, {
-      self: world.adminPeer.key, name: 'admin', listen, door: 'admin',
-      identity: { kind: 'admin', session: world.adminSession },
+    this.clock = new MachineClock(fabric.time)
+    this.#life = new Life(fabric.time)
+    this.#whole = { disk: new Disk(), endpoints }
+    this.#network = new SimulatedNetwork(fabric, {
+      self: identity.peer.key, name: identity.name, listen, door: 'admin',
+      identity: { kind: 'admin', session: identity.session },
       chain: () => world.chain,
       learnCharters: () => undefined
     })
-    const log = await OwnLog.open({ store: new MemoryStore(), signer: world.admin, mesh: world.chain.mesh, random, clock: fabric.time })
-    const admin = new SimulatedAdmin(deps, network, log)
-    await network.start()
-    return admin
+    this.#content = new SimulatedContent({ blocks: new MemoryBlocks(), network: this.#network, clock: this.clock, timers: fabric.time, random: deps.random.stream('content') })
   }
 
-  /** Resolves when the order is written down; it is on its way then. */
-  async give(draft: OrderDraft): Promise<GivenOrder> {
-    const { world, fabric, random, ledger } = this.#deps
-    const now = fabric.time.now()
+  start(): Promise<void> {
+    return this.#network.start()
+  }
+
+  image(): DiskImage {
+    return this.#whole.disk.image()
+  }
+
+  async restore(image: DiskImage): Promise<void> {
+    this.#deps.fabric.note(`restored ${this.#deps.identity.name}`)
+    await this.#appending.run(() => this.#whole.disk.restore(image))
+    this.#restores += 1
+    // What nobody holds yet is gone, and the commands that would have brought it.
+    for (const order of this.#deps.ledger.orders.values()) if (order.heldBy.size === 0) order.isPromised = false
+  }
+
+  /** Another log that goes on from where this one is, for these endpoints alone. */
+  async fork(endpoints: readonly EndpointAddress[]): Promise<Branch> {
+    const disk = new Disk()
+    await this.#appending.run(() => disk.restore(this.image()))
+    return { disk, endpoints }
+  }
+
+  /** Resolves when the order is written down; it is on its way then. With a branch it tells a story of its own. */
+  async give(draft: OrderDraft, branch?: Branch): Promise<GivenOrder> {
+    const { world, identity, random, ledger } = this.#deps
     const payload = await this.#content.add(encodeCbor({ argv: draft.argv }))
-    const indication = sealRecord(
-      indicationKind,
-      {
-        mesh: world.chain.mesh, admin: world.admin.key, nonce: drawNonce(random), name: draft.name, format: 'command', payload,
-        repository: { kind: 'mesh' }, parameters: {}, environment: {}, target: draft.target, prerequisites: { executables: [] },
-        expected: { exitCode: 0, output: null }, createdAt: now, notBefore: now, expiresAt: now + draft.expiresInMs,
-        timeoutMs: draft.timeoutMs, idempotent: false, priority: 5, charterVersion: 1
-      },
-      [world.admin]
-    )
-    const order: GivenOrder = {
-      indication: indication.id as IndicationId, name: draft.name, targets: new Set(draft.targets),
-      expiresAt: now + draft.expiresInMs, result: draft.result, heldBy: new Set()
-    }
-    ledger.noteOrder(order)
-    this.#submit({ kind: 'indication', indication: indication.bytes }, await this.#content.readInline(payload), order.heldBy)
-    return order
+    const entry = await this.#append(branch, () => {
+      const now = this.clock.now()
+      const indication = sealRecord(
+        indicationKind,
+        {
+          mesh: world.chain.mesh, admin: identity.signer.key, nonce: drawNonce(random), name: draft.name, format: 'command', payload,
+          repository: { kind: 'mesh' }, parameters: {}, environment: {}, target: draft.target, prerequisites: { executables: [] },
+          expected: { exitCode: 0, output: null }, createdAt: now, notBefore: now, expiresAt: now + draft.expiresInMs,
+          timeoutMs: draft.timeoutMs, idempotent: draft.idempotent, priority: 5, charterVersion: 1
+        },
+        [identity.signer]
+      )
+      const order: GivenOrder = {
+        indication: indication.id as IndicationId, bytes: indication.bytes, name: draft.name, targets: new Set(draft.targets), expiresAt: now + draft.expiresInMs, result: draft.result,
+        attemptsMax: draft.idempotent ? limits.executor.attemptsMax : 1, isPromised: branch === undefined, heldBy: new Set()
+      }
+      ledger.noteOrder(order)
+      return { content: { kind: 'indication', indication: indication.bytes }, with: order }
+    })
+    this.#submit(entry.appended, await this.#content.readInline(payload), entry.with.heldBy, branch)
+    return entry.with
   }
 
   async cancel(order: GivenOrder): Promise<void> {
-    const { world, fabric } = this.#deps
-    const body = { mesh: world.chain.mesh, admin: world.admin.key, indication: order.indication, action: 'cancel' as const, at: fabric.time.now() }
-    this.#submit({ kind: 'control', control: sealRecord(controlKind, body, [world.admin]).bytes }, null, new Set())
+    const { world, identity } = this.#deps
+    const { appended } = await this.#append(undefined, () => {
+      const body = { mesh: world.chain.mesh, admin: identity.signer.key, indication: order.indication, action: 'cancel' as const, at: this.clock.now() }
+      return { content: { kind: 'control', control: sealRecord(controlKind, body, [identity.signer]).bytes }, with: null }
+    })
+    this.#submit(appended, null, new Set(), undefined)
   }
 
-  #submit(content: EntryContent, payload: Uint8Array | null, heldBy: Set<KeyId>): void {
-    this.#submitToAll(content, payload, heldBy).catch((error: unknown) => {
-      // As the library would tell its caller: too late, nobody took it.
-      if (!isWritError(error, 'expired')) this.#deps.ledger.violate('submitted', `the admin could not submit: ${String(error)}`)
+  /** The log is opened for one append, as by a command. Whoever tells two stories asks nobody what is known of the first. */
+  #append<T>(branch: Branch | undefined, compose: () => { readonly content: EntryContent; readonly with: T }): Promise<{ readonly appended: Verified<EntryBody>; readonly with: T }> {
+    return this.#appending.run(async () => {
+      const log = await this.#openLog(branch ?? this.#whole)
+      const known = branch === undefined ? await this.#askLives() : []
+      if (await log.isBehind(known)) {
+        await log.startIncarnation()
+        await log.note(known)
+      }
+      await log.checkpoint()
+      const { content, with: rest } = compose()
+      return { appended: await log.append(content, { durable: true }), with: rest }
     })
   }
 
-  async #submitToAll(content: EntryContent, payload: Uint8Array | null, heldBy: Set<KeyId>): Promise<void> {
-    const { fabric, random, endpoints } = this.#deps
-    const entry = await this.#log.append(content, { durable: true })
-    const wanted = Math.min(limits.submit.holdersWanted, endpoints.length)
+  #openLog({ disk }: Branch): Promise<OwnLog> {
+    const { world, identity, random } = this.#deps
+    return OwnLog.open({ store: disk.open(this.#life), signer: identity.signer, mesh: world.chain.mesh, random, clock: this.clock })
+  }
+
+  /** What all endpoints say that answer, once one has. */
+  async #askLives(): Promise<readonly KnownLife[]> {
     for (;;) {
-      for (const endpoint of random.sample(endpoints, endpoints.length)) {
-        if (heldBy.size >= wanted) return
-        if (!heldBy.has(endpoint.key) && (await this.#submitTo(endpoint, entry, payload))) heldBy.add(endpoint.key)
+      const answers = await Promise.all(this.#deps.endpoints.map((endpoint) => this.#askLivesOf(endpoint)))
+      const known = answers.filter((lives) => lives !== undefined)
+      if (known.length > 0) return known.flat()
+      await this.#deps.fabric.time.pause(retryMs)
+    }
+  }
+
+  async #askLivesOf({ key, addresses }: EndpointAddress): Promise<readonly KnownLife[] | undefined> {
+    try {
+      await this.#network.connect(key, addresses)
+      const answer = await this.#ask(key, { kind: 'lives' }, headTimeoutMs)
+      return answer.kind === 'lives' ? answer.lives : undefined
+    } catch (error) {
+      if (isWritError(error)) return undefined
+      throw error
+    }
+  }
+
+  #submit(entry: Verified<EntryBody>, payload: Uint8Array | null, heldBy: Set<KeyId>, branch: Branch | undefined): void {
+    this.#submitToAll(entry, payload, heldBy, branch ?? this.#whole).catch((error: unknown) => {
+      // As the library would tell its caller: too late, nobody took it. Who tells two stories is found out.
+      if (!isWritError(error, 'expired') && branch === undefined) this.#deps.ledger.violate('submitted', `the admin could not submit: ${String(error)}`)
+    })
+  }
+
+  async #submitToAll(entry: Verified<EntryBody>, payload: Uint8Array | null, heldBy: Set<KeyId>, branch: Branch): Promise<void> {
+    const { fabric, random } = this.#deps
+    const wanted = Math.min(limits.submit.holdersWanted, branch.endpoints.length)
+    const restores = this.#restores
+    while (restores === this.#restores) {
+      for (const endpoint of random.sample(branch.endpoints, branch.endpoints.length)) {
+        if (heldBy.size >= wanted || restores !== this.#restores) return
+        if (!heldBy.has(endpoint.key) && (await this.#submitTo(endpoint, entry, { payload, branch }))) heldBy.add(endpoint.key)
       }
       await fabric.time.pause(retryMs)
     }
   }
 
   /** False when the endpoint did not answer in time, or could not be reached; another refusal is thrown. */
-  async #submitTo(endpoint: EndpointAddress, entry: Verified<EntryBody>, payload: Uint8Array | null): Promise<boolean> {
-    const { sequence } = entry.body
+  async #submitTo(endpoint: EndpointAddress, entry: Verified<EntryBody>, { payload, branch }: { readonly payload: Uint8Array | null; readonly branch: Branch }): Promise<boolean> {
+    const { sequence, incarnation } = entry.body
     try {
       await this.#network.connect(endpoint.key, endpoint.addresses)
-      let answer = await this.#ask(endpoint.key, { kind: 'entries', entries: [entry.bytes], payload })
+      let answer = await this.#ask(endpoint.key, { kind: 'entries', entries: [entry.bytes], payload }, submitTimeoutMs)
       for (let known = -1; answer.kind === 'head' && answer.sequence < sequence && answer.sequence > known; ) {
         known = answer.sequence
-        const missing = await this.#log.entriesAfter(known, limits.sync.entriesBytesMax)
-        answer = await this.#ask(endpoint.key, { kind: 'entries', entries: missing.slice(0, sequence - known), payload: null })
+        const log = await this.#openLog(branch)
+        if (log.head().incarnation !== incarnation) return false // a restore took the life away that it was written in
+        const missing = await log.entriesAfter(known, limits.sync.entriesBytesMax)
+        answer = await this.#ask(endpoint.key, { kind: 'entries', entries: missing.slice(0, sequence - known), payload: null }, submitTimeoutMs)
       }
       return answer.kind === 'head' && answer.sequence >= sequence
     } catch (error) {
@@ -143,12 +227,15 @@ export class SimulatedAdmin {
     }
   }
 
-  async #ask(endpoint: KeyId, request: SubmitRequest): Promise<SubmitAnswer> {
-    const bytes = await this.#network.request(endpoint, submitProtocol, encodeCbor(request), { timeoutMs: submitTimeoutMs })
+  async #ask(endpoint: KeyId, request: SubmitRequest, timeoutMs: Millis): Promise<SubmitAnswer> {
+    const bytes = await this.#network.request(endpoint, submitProtocol, encodeCbor(request), { timeoutMs })
     const answer = decodeShape(submitAnswerSchema, bytes, limits.network.messageBytesMax)
     if (!answer.ok) throw new WritError('bad-answer', answer.detail)
     return answer.value
   }
 }
 
-const passing: ReadonlySet<string> = new Set(['unreachable', 'not-connected', 'connection-lost', 'request-timeout', 'payload-unavailable', 'retrieve-cancelled'])
+/** Another time, or another endpoint, may do better: what is lost, full, or lives in another time. */
+const passing: ReadonlySet<string> = new Set([
+  'unreachable', 'not-connected', 'connection-lost', 'request-timeout', 'payload-unavailable', 'retrieve-cancelled', 'store-write-failed', 'session-expired', 'not-yet-valid', 'bad-session'
+])

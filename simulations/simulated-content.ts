@@ -25,7 +25,8 @@ import type { Random } from '../src/base/random.ts'
 
 const blockProtocol = '/simulation/block/1'
 
-class MemoryBlocks implements BlockStore {
+/** A machine's blocks: they outlive its processes. */
+export class MemoryBlocks implements BlockStore {
   readonly #blocks = new Map<string, { readonly cid: CID; readonly bytes: Uint8Array }>()
 
   async has(cid: CID): Promise<boolean> {
@@ -54,6 +55,7 @@ class MemoryBlocks implements BlockStore {
 }
 
 export interface SimulatedContentDeps {
+  readonly blocks: MemoryBlocks
   readonly network: Network
   readonly clock: SteadyClock
   readonly timers: Timers
@@ -62,12 +64,13 @@ export interface SimulatedContentDeps {
 
 export class SimulatedContent implements Content {
   readonly #deps: SimulatedContentDeps
-  readonly #blocks = new MemoryBlocks()
+  readonly #blocks: MemoryBlocks
   readonly #retention: Retention
 
   /** Serves its blocks to whoever is admitted. */
   constructor(deps: SimulatedContentDeps) {
     this.#deps = deps
+    this.#blocks = deps.blocks
     this.#retention = new Retention({ blocks: this.#blocks, clock: deps.clock })
     deps.network.handle(blockProtocol, ({ kind }) => kind !== 'guest', async (_from, message) => this.#blocks.find(toText(message)) ?? reject('payload-unavailable', 'no such block'))
   }

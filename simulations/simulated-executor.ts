@@ -1,9 +1,9 @@
 /**
- * An executor whose driver, machine, journal and verification are production's. In memory are only its disk, its pipe
- * to the agent and its processes: `true`, `false` and `sleep SECONDS`, which take simulated time.
+ * One executor process, whose driver, machine, journal and verification are production's. In memory are only its cache,
+ * which a start empties as in production, and its pipe to the agent; its disk and its processes are the machine's.
  */
 import { createHash } from 'node:crypto'
-import { concatBytes, utf8 } from '../src/base/bytes.ts'
+import { concatBytes } from '../src/base/bytes.ts'
 import { limits } from '../src/base/limits.ts'
 import { accept, reject, type Result } from '../src/base/result.ts'
 import { createCommandFormat } from '../src/executor/command-format.ts'
@@ -12,21 +12,20 @@ import { Journal } from '../src/executor/journal.ts'
 import { Verifier } from '../src/executor/verification.ts'
 import type { Channel } from '../src/executor/child-channel.ts'
 import type { CharterChain } from '../src/trust/charter-chain.ts'
+import type { SteadyClock } from '../src/base/clock.ts'
 import type { Executables, Payload } from '../src/executor/format.ts'
 import type { ExecutorLink } from '../src/node/agent/executor-link.ts'
+import type { IndicationId } from '../src/base/brand.ts'
 import type { InstructionCache } from '../src/executor/file-cache.ts'
+import type { Jobs } from './jobs.ts'
 import type { KeptOutputs } from '../src/executor/file-output.ts'
 import type { KeyValueStore } from '../src/base/key-value-store.ts'
+import type { Life } from './life.ts'
 import type { Log } from '../src/base/log.ts'
-import type { Output } from '../src/record/statement.ts'
-import type { PayloadRef } from '../src/record/indication.ts'
-import type { Run, Runner, RunRequest, RunResult } from '../src/executor/child-runner.ts'
-import type { ToAgent, ToExecutor } from '../src/executor/ipc.ts'
-import type { IndicationId } from '../src/base/brand.ts'
-import type { Ledger } from './ledger.ts'
 import type { Member } from './world.ts'
-import type { SeededRandom } from './seeded-random.ts'
-import type { VirtualTime } from './virtual-time.ts'
+import type { PayloadRef } from '../src/record/indication.ts'
+import type { Runner } from '../src/executor/child-runner.ts'
+import type { ToAgent, ToExecutor } from '../src/executor/ipc.ts'
 
 class MemoryCache implements InstructionCache {
   readonly #payloads = new Map<IndicationId, { readonly ref: PayloadRef; bytes: Uint8Array }>()
@@ -69,34 +68,16 @@ const noOutputs: KeptOutputs = {
 
 const executables: Executables = { find: async (name) => `/bin/${name}` }
 
-const say = (text: string): Output => ({ head: utf8(text), sizeBytes: text.length, cid: null, keptBytes: text.length })
-
-class SimulatedRunner implements Runner {
-  readonly #time: VirtualTime
-  readonly #random: SeededRandom
-
-  constructor(time: VirtualTime, random: SeededRandom) {
-    this.#time = time
-    this.#random = random
-  }
-
-  start({ launch }: RunRequest): Run {
-    const { promise, resolve } = Promise.withResolvers<RunResult>()
-    const end = (exitCode: number | null, signal: string | null): void => {
-      cancel()
-      resolve({ exitCode, signal, spawnError: null, stdout: say(`${launch.file}\n`), stderr: null })
-    }
-    const spanMs = launch.file === '/bin/sleep' ? Number(launch.args[0]) * 1000 : this.#random.between(1, 400)
-    const cancel = this.#time.after(spanMs, () => end(launch.file === '/bin/false' ? 1 : 0, null))
-    return { signal: (signal) => end(null, signal), ended: promise }
-  }
-}
-
 /** One direction of a pipe: one message at a time, in order, as fast as they are handled. */
 class Pipe<Message> {
   readonly #waiting: Message[] = []
   #handler: ((message: Message) => void | Promise<void>) | undefined
   #isPumping = false
+  readonly #isOpen: () => boolean
+
+  constructor(isOpen: () => boolean) {
+    this.#isOpen = isOpen
+  }
 
   listen(handler: (message: Message) => void | Promise<void>): void {
     this.#handler = handler
@@ -104,6 +85,7 @@ class Pipe<Message> {
   }
 
   async send(message: Message): Promise<boolean> {
+    if (!this.#isOpen()) return false
     this.#waiting.push(message)
     void this.#pump()
     return true
@@ -112,7 +94,7 @@ class Pipe<Message> {
   async #pump(): Promise<void> {
     if (this.#isPumping || this.#handler === undefined) return
     this.#isPumping = true
-    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) await this.#handler(message)
+    for (let message = this.#waiting.shift(); message !== undefined && this.#isOpen(); message = this.#waiting.shift()) await this.#handler(message)
     this.#isPumping = false
   }
 }
@@ -120,32 +102,42 @@ class Pipe<Message> {
 export interface SimulatedExecutorDeps {
   readonly member: Member
   readonly chain: CharterChain
+  /** Of this one process. */
+  readonly life: Life
   readonly store: KeyValueStore
-  readonly time: VirtualTime
-  readonly random: SeededRandom
-  readonly ledger: Ledger
+  readonly clock: SteadyClock
+  readonly jobs: Jobs
   readonly log: Log
   /** Puts something between the executor and its processes. */
   readonly wrapRunner: (runner: Runner) => Runner
+  /** The executor gave up: its process ends. */
+  readonly fatal: (error: unknown) => void
 }
 
-/** Started, and attached to the link that it returns. */
-export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<ExecutorLink> => {
-  const { member, chain, store, time, ledger, log } = deps
+export interface SimulatedExecutor {
+  readonly driver: ExecutorDriver
+  readonly journal: Journal
+  /** A pipe to a new agent process. */
+  attach(agent: Life): ExecutorLink
+}
+
+/** Started. */
+export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<SimulatedExecutor> => {
+  const { member, chain, life, store, clock, jobs, log } = deps
   const formats = new Map([createCommandFormat(executables)].map((format) => [format.name, format]))
   const { body } = member.membership.credential
+  const journal = await Journal.open(store)
   const driver = new ExecutorDriver(
     {
-      mesh: chain.mesh, signer: member.executor, formats, executables, log, clock: time, timers: time, outputs: noOutputs,
-      journal: await Journal.open(store),
+      mesh: chain.mesh, signer: member.executor, formats, executables, log, clock, timers: life, outputs: noOutputs, journal,
       cache: new MemoryCache(),
       verifier: new Verifier(chain, body, new Set(formats.keys())),
-      runner: deps.wrapRunner(watchRunner(new SimulatedRunner(time, deps.random), member, ledger)),
+      runner: deps.wrapRunner(jobs.runnerFor(life)),
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
-      killOrphans: async () => 0,
+      killOrphans: async (orders) => jobs.kill(orders),
       noteAhead: () => undefined,
       saveCharters: () => undefined,
-      fatal: (error) => ledger.violate('executor-alive', `the executor of ${member.name} ended: ${String(error)}`)
+      fatal: deps.fatal
     },
     {
       concurrentJobs: limits.executor.concurrentJobsMax, pendingJobsMax: limits.executor.pendingJobsMax, cacheBytesMax: limits.executor.cacheBytesMax,
@@ -153,17 +145,16 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Execut
     }
   )
   await driver.start()
-  const [toAgent, toExecutor] = [new Pipe<ToAgent>(), new Pipe<ToExecutor>()]
-  const channel: Channel<ToAgent> = { send: (message) => toAgent.send(message), close: () => undefined }
-  toExecutor.listen((message) => driver.receive(message))
-  driver.attach(channel)
-  return { send: (message) => toExecutor.send(message), listen: (handler) => toAgent.listen(handler) }
-}
-
-/** Notes every process that really starts. */
-const watchRunner = (runner: Runner, { name, peer }: Member, ledger: Ledger): Runner => ({
-  start(request) {
-    ledger.noteStart({ key: peer.key, name }, request.environment['WRIT_INDICATION'] as IndicationId)
-    return runner.start(request)
+  return {
+    driver,
+    journal,
+    attach(agent) {
+      const isOpen = (): boolean => life.isAlive && agent.isAlive
+      const [toAgent, toExecutor] = [new Pipe<ToAgent>(isOpen), new Pipe<ToExecutor>(isOpen)]
+      const channel: Channel<ToAgent> = { send: (message) => toAgent.send(message), close: () => undefined }
+      toExecutor.listen((message) => driver.receive(message))
+      driver.attach(channel)
+      return { send: (message) => toExecutor.send(message), listen: (handler) => toAgent.listen(handler) }
+    }
   }
-})
+}

@@ -1,22 +1,31 @@
 /**
- * One run: a mesh of production nodes from a seed, a safety phase under the scenario's weather, then healing, then a
- * liveness phase that ends as soon as everything has come true, or is violated when it has not in time.
+ * One run: a mesh of production nodes from a seed, a safety phase under the scenario's weather and troubles, then healing,
+ * then a liveness phase that ends as soon as everything has come true, or is violated when it has not in time.
  */
-import { Checkers } from './checkers.ts'
-import { calmWeather, Fabric, type MessageCounts } from './fabric.ts'
-import { bootMachine, type Machine, type Sabotage } from './machine.ts'
-import { createWorld, namesByKey, type Member, type World } from './world.ts'
+import { Checkers, type Unmet } from './checkers.ts'
+import { Equivocator } from './intruders/equivocator.ts'
+import { Fabric, type MessageCounts } from './fabric.ts'
+import { Flooder } from './intruders/flooder.ts'
+import { Forger } from './intruders/forger.ts'
+import { Jobs } from './jobs.ts'
+import { Life } from './life.ts'
+import { Disk } from './disk.ts'
+import { Machine, type Sabotage } from './machine.ts'
+import { createWorld, namesByKey, type AdminIdentity, type Member, type World } from './world.ts'
 import { createTraceLog } from './trace-log.ts'
 import { QueueWatch } from './queue-watch.ts'
 import { Ledger, type Violation } from './ledger.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { SimulatedAdmin } from './simulated-admin.ts'
+import { startExecutor } from './simulated-executor.ts'
 import { Trace, type TraceListener } from './trace.ts'
+import { Troubles } from './troubles.ts'
 import { VirtualTime } from './virtual-time.ts'
 import type { CheckSignature } from '../src/record/keys.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
-import type { Millis } from '../src/base/brand.ts'
-import type { Scenario, Story } from './scenario.ts'
+import type { Intruder } from './intruders/intruder.ts'
+import type { KeyId, Millis } from '../src/base/brand.ts'
+import type { Scenario, Story } from './story.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
 const checkEveryMs: Millis = 5_000
@@ -26,7 +35,6 @@ const livenessMsMax: Millis = 15 * 60_000
 const afterglowMs: Millis = 5_000
 /** For each node in one run; 300 are usual. More is work without an end, such as asking again at once for ever. */
 const eventsPerNodeMax = 10_000
-const endpointsCount = 3
 const bootWithinMs: Millis = 5_000
 
 export interface SimulationOptions {
@@ -53,16 +61,19 @@ export interface RunReport {
   readonly violations: readonly Violation[]
 }
 
-export const nodesMin = endpointsCount + 1
+export const nodesMin = 4
 
 export const runSimulation = async (options: SimulationOptions): Promise<RunReport> => {
-  const random = new SeededRandom(`${options.scenario.name}/${options.seed}`)
+  const { scenario, seed } = options
+  const random = new SeededRandom(`${scenario.name}/${seed}`)
+  const fleet = random.stream('fleet')
   // Small fleets more often: they cost less, and meet the edges sooner.
-  const nodes = options.nodes ?? 10 + Math.floor(51 * random.stream('fleet').fraction() ** 2)
-  const world = createWorld(`${options.scenario.name}/${options.seed}`, { endpoints: endpointsCount, agents: nodes - endpointsCount })
-  const simulation = await Simulation.open(world, options.scenario.tell(world, random.stream('story')), random, options)
+  const nodes = options.nodes ?? 10 + Math.floor(51 * fleet.fraction() ** 3)
+  const endpoints = scenario.drawEndpoints(nodes, fleet)
+  const world = createWorld(`${scenario.name}/${seed}`, { endpoints, agents: nodes - endpoints })
+  const simulation = new Simulation(world, scenario.tell(world, random.stream('story')), random, options)
   const convergedAfterMs = await simulation.run()
-  return { scenario: options.scenario.name, seed: options.seed, nodes, convergedAfterMs, ...simulation.report() }
+  return { scenario: scenario.name, seed, nodes, convergedAfterMs, ...simulation.report() }
 }
 
 class Simulation {
@@ -75,11 +86,17 @@ class Simulation {
   readonly #ledger: Ledger
   readonly #fabric: Fabric<SimulatedNetwork>
   readonly #checkers: Checkers
+  readonly #troubles: Troubles
   readonly #watch: QueueWatch
   readonly #addresses: readonly EndpointAddress[]
-  readonly #machines: Machine[] = []
+  readonly #machines = new Map<KeyId, Machine>()
+  readonly #intruders: Intruder[] = []
+  readonly #admin: SimulatedAdmin
+  readonly #rival: SimulatedAdmin
+  /** Orders that are planned, and not written down yet. */
+  #ungiven = 0
 
-  private constructor(world: World, story: Story, random: SeededRandom, options: SimulationOptions) {
+  constructor(world: World, story: Story, random: SeededRandom, options: SimulationOptions) {
     this.#world = world
     this.#story = story
     this.#options = options
@@ -89,50 +106,54 @@ class Simulation {
     this.#ledger = new Ledger(this.#time)
     this.#fabric = new Fabric({ time: this.#time, random: random.stream('fabric'), trace: this.#trace, weather: story.weather, onFault: (what) => this.#ledger.violate('no-fault', what) })
     this.#addresses = world.endpoints.map(({ name, peer }, index) => ({ key: peer.key, name, addresses: [addressOf(index)] }))
-    const endpointKeys = new Set(world.endpoints.map(({ peer }) => peer.key))
-    const endpoints = (): Machine[] => this.#machines.filter(({ key }) => endpointKeys.has(key))
+    const endpoints = (): Machine[] => world.endpoints.flatMap(({ peer }) => this.#machines.get(peer.key) ?? [])
     this.#watch = new QueueWatch(this.#time, endpoints)
     this.#checkers = new Checkers({
       chain: world.chain, clock: this.#time, random: random.stream('reader'), checkSignature: options.checkSignature, ledger: this.#ledger,
       names: namesByKey(world),
-      machines: () => this.#machines,
-      endpoints
+      machines: () => [...this.#machines.values()],
+      endpoints,
+      intruders: new Set(story.intruders.map(({ host }) => host))
     })
-  }
-
-  static async open(world: World, story: Story, random: SeededRandom, options: SimulationOptions): Promise<Simulation> {
-    const simulation = new Simulation(world, story, random, options)
-    simulation.#planBoots()
-    await simulation.#planOrders()
-    simulation.#planAbsences()
-    return simulation
+    this.#admin = this.#openAdmin(world.admin, '/ip4/10.1.0.1/tcp/4400')
+    this.#rival = this.#openAdmin(world.rival, '/ip4/10.1.0.2/tcp/4400')
+    const admins = new Map([[world.admin.peer.key, this.#admin], [world.rival.peer.key, this.#rival]])
+    this.#troubles = new Troubles({ fabric: this.#fabric, ledger: this.#ledger, machines: this.#machines, admins })
+    this.#planBoots()
+    this.#planOrders()
+    this.#troubles.plan(story.troubles)
   }
 
   /** How long the mesh took to come to rest after it was healed; null when it did not. */
   async run(): Promise<Millis | null> {
+    await Promise.all([this.#admin.start(), this.#rival.start()])
     const healAt = this.#world.startedAt + this.#story.healAtMs
     while (this.#time.now() < healAt && !this.#isRunaway()) await this.#advance()
-    this.#heal()
-    let unmet = await this.#checkers.findUnmet()
+    await this.#troubles.heal()
+    for (const intruder of this.#intruders) intruder.stop()
+    let unmet = await this.#findUnmet()
     while (unmet.length > 0 && this.#time.now() < healAt + livenessMsMax && !this.#isRunaway()) {
       await this.#advance()
-      unmet = await this.#checkers.findUnmet()
+      unmet = await this.#findUnmet()
     }
     const convergedAfterMs = unmet.length > 0 ? null : this.#time.now() - healAt
     if (convergedAfterMs !== null) {
       const until = this.#time.now() + afterglowMs
       while (this.#time.now() < until) await this.#advance()
-      unmet = await this.#checkers.findUnmet()
+      unmet = await this.#findUnmet()
     }
-    for (const { checker, detail } of unmet) this.#ledger.violate(checker, detail)
-    if (this.#isRunaway()) this.#ledger.violate('bounded-work', `${this.#time.events} events among ${this.#machines.length} nodes`)
-    for (const { node } of this.#machines) node.stop()
+    for (const { checker, detail } of [...unmet, ...(await this.#checkers.findLeaks())]) this.#ledger.violate(checker, detail)
+    if (this.#isRunaway()) this.#ledger.violate('bounded-work', `${this.#time.events} events among ${this.#machines.size} nodes`)
     return convergedAfterMs
   }
 
   report(): Pick<RunReport, 'events' | 'lastChangeMs' | 'messages' | 'traceHash' | 'violations'> {
     const lastChangeMs = this.#watch.changedAt - this.#world.startedAt
     return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
+  }
+
+  async #findUnmet(): Promise<Unmet[]> {
+    return this.#ungiven > 0 ? [{ checker: 'orders-given', detail: `${this.#ungiven} orders could not be given` }] : this.#checkers.findUnmet()
   }
 
   #isRunaway(): boolean {
@@ -148,49 +169,77 @@ class Simulation {
     await this.#checkers.checkAlways()
   }
 
-  #heal(): void {
-    this.#trace.note('heal')
-    this.#fabric.weather = calmWeather
-    this.#fabric.isCut = () => false
-    for (const { network } of this.#machines) network.comeBack()
-  }
-
   #planBoots(): void {
     const random = this.#random.stream('boots')
     for (const [index, member] of [...this.#world.endpoints, ...this.#world.agents].entries()) {
       // Some agents only dial, as behind a firewall.
-      const isListening = index < endpointsCount || random.chance(0.8)
-      this.#background(random.between(0, bootWithinMs), `${member.name} could not start`, () => this.#boot(member, isListening ? [addressOf(index)] : []))
+      const isListening = index < this.#world.endpoints.length || random.chance(0.8)
+      const listen = isListening ? [addressOf(index)] : []
+      const intruder = this.#story.intruders.find(({ host }) => host === member.peer.key)
+      const bootAtMs = random.between(0, bootWithinMs)
+      if (intruder === undefined) this.#planMachine(member, listen, bootAtMs)
+      else this.#background(bootAtMs, `${member.name} could not start`, async () => (await this.#openIntruder(intruder.kind, member, listen)).start())
     }
   }
 
-  async #boot(member: Member, listen: readonly string[]): Promise<void> {
-    const deps = {
-      fabric: this.#fabric, random: this.#random.stream('machines'), ledger: this.#ledger, checkSignature: this.#options.checkSignature,
-      log: createTraceLog(this.#trace, member.name), sabotage: this.#options.sabotage ?? {}
-    }
-    this.#machines.push(await bootMachine(deps, member, { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip }))
+  #planMachine(member: Member, listen: readonly string[], bootAtMs: Millis): void {
+    const machine = new Machine(
+      {
+        fabric: this.#fabric, random: this.#random.stream('machines'), ledger: this.#ledger, checkSignature: this.#options.checkSignature,
+        log: createTraceLog(this.#trace, member.name), sabotage: this.#options.sabotage ?? {}
+      },
+      member,
+      { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip }
+    )
+    this.#machines.set(machine.key, machine)
+    machine.startAfter(bootAtMs)
   }
 
-  async #planOrders(): Promise<void> {
-    const admin = await SimulatedAdmin.open({ world: this.#world, fabric: this.#fabric, random: this.#random.stream('admin'), ledger: this.#ledger, endpoints: this.#addresses })
+  async #openIntruder(kind: Story['intruders'][number]['kind'], member: Member, listen: readonly string[]): Promise<Intruder> {
+    const random = this.#random.stream(`intruder ${member.name}`)
+    const deps = { world: this.#world, member, listen, endpoints: this.#addresses, fabric: this.#fabric, random, ledger: this.#ledger }
+    const intruder = kind === 'flooder' ? new Flooder(deps) : kind === 'equivocator' ? new Equivocator(deps) : new Forger(deps, await this.#openExecutor(member, random))
+    this.#intruders.push(intruder)
+    return intruder
+  }
+
+  /** As it should be, on a machine whose agent is not. */
+  async #openExecutor(member: Member, random: SeededRandom) {
+    const life = new Life(this.#time)
+    const jobs = new Jobs({ time: this.#time, random, ledger: this.#ledger, doer: () => ({ key: member.peer.key, name: member.name, now: this.#time.now() }) })
+    const executor = await startExecutor({
+      member, life, jobs, chain: this.#world.chain, store: new Disk().open(life), clock: this.#time, log: createTraceLog(this.#trace, member.name), wrapRunner: (runner) => runner,
+      fatal: (error) => this.#ledger.violate('no-fault', `the executor of ${member.name} ended: ${String(error)}`)
+    })
+    return executor.attach(life)
+  }
+
+  #openAdmin(identity: AdminIdentity, address: string): SimulatedAdmin {
+    const random = this.#random.stream(identity.name)
+    return new SimulatedAdmin({ world: this.#world, identity, listen: [address], fabric: this.#fabric, random, ledger: this.#ledger, endpoints: this.#addresses })
+  }
+
+  #planOrders(): void {
+    this.#ungiven = this.#story.orders.length
     for (const { atMs, draft, cancelAfterMs } of this.#story.orders) {
       this.#background(atMs, `${draft.name} could not be given`, async () => {
-        const order = await admin.give(draft)
-        if (cancelAfterMs !== null) this.#background(cancelAfterMs, `${draft.name} could not be cancelled`, () => admin.cancel(order))
+        const order = await this.#admin.give(draft)
+        this.#ungiven -= 1
+        if (cancelAfterMs !== null) this.#background(cancelAfterMs, `${draft.name} could not be cancelled`, () => this.#admin.cancel(order))
       })
     }
-  }
-
-  #planAbsences(): void {
-    for (const { host, fromMs, untilMs } of this.#story.absences) {
-      this.#time.after(Math.max(fromMs, bootWithinMs), () => this.#machineOf(host)?.network.leave())
-      this.#time.after(untilMs, () => this.#machineOf(host)?.network.comeBack())
-    }
-  }
-
-  #machineOf(host: Machine['key']): Machine | undefined {
-    return this.#machines.find(({ key }) => key === host)
+    const { equivocation } = this.#story
+    if (equivocation === null) return
+    const [before, ...sides] = equivocation.drafts
+    this.#background(equivocation.atMs, 'two stories could not be told', async () => {
+      await this.#rival.give(before)
+      const half = Math.ceil(this.#addresses.length / 2)
+      const branches = [await this.#rival.fork(this.#addresses.slice(0, half)), await this.#rival.fork(this.#addresses.slice(half))]
+      for (const [index, branch] of branches.entries()) {
+        const draft = sides[index]
+        if (draft !== undefined) await this.#rival.give(draft, branch)
+      }
+    })
   }
 
   #background(afterMs: Millis, problem: string, action: () => Promise<void>): void {

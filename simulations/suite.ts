@@ -2,9 +2,9 @@
  * Many runs: each wanted scenario under each wanted seed, and before them the seeds that ever failed. Every tenth run is
  * made twice, and must come to the same trace.
  */
-import { createSignatureMemory } from './signature-memory.ts'
 import { runSimulation, type RunReport } from './simulation.ts'
 import { scenarios, type Scenario } from './scenario.ts'
+import type { CheckSignature } from '../src/record/keys.ts'
 import type { TraceListener } from './trace.ts'
 
 /** One run to be made. */
@@ -34,17 +34,27 @@ export const planRuns = ({ scenarios: wanted, seeds, nodes, kept }: SuiteOptions
   ...wanted.flatMap((scenario) => seeds.map((seed) => ({ scenario, seed, nodes })))
 ]
 
+export interface TimedRun {
+  readonly report: RunReport
+  /** Of real time, the first run alone. */
+  readonly tookMs: number
+}
+
+/** One or two runs of one seed, on this thread or another. */
+export type Perform = (assignment: Assignment, isRepeated: boolean) => Promise<TimedRun>
+
 export interface SuiteDeps {
   readonly onRun: (report: RunReport) => void
-  readonly onTrace?: TraceListener
-  /** Milliseconds of real time, from any beginning. */
-  readonly stopwatch: () => number
+  readonly perform: Perform
+  /** How many runs are under way at once. */
+  readonly lanes: number
 }
 
 export interface ScenarioSummary {
   readonly name: string
   readonly runs: number
   readonly violations: number
+  /** On one core. */
   readonly eventsPerSecond: number
 }
 
@@ -57,18 +67,33 @@ export interface SuiteSummary {
 
 const repeatEvery = 10
 
-export const runSuite = async (assignments: readonly Assignment[], { onRun, onTrace, stopwatch }: SuiteDeps): Promise<SuiteSummary> => {
-  const checkSignature = createSignatureMemory()
-  const runs: { readonly report: RunReport; readonly tookMs: number }[] = []
-  for (const [index, { scenario, seed, nodes }] of assignments.entries()) {
-    const options = { scenario, seed, ...(nodes === undefined ? {} : { nodes }), checkSignature }
-    const startedAt = stopwatch()
-    const first = await runSimulation({ ...options, ...(onTrace === undefined ? {} : { onTrace }) })
-    const tookMs = stopwatch() - startedAt
-    const report = (index + 1) % repeatEvery === 0 ? compareRuns(first, await runSimulation(options)) : first
-    runs.push({ report, tookMs })
-    onRun(report)
+export interface PerformDeps {
+  readonly checkSignature: CheckSignature
+  readonly onTrace?: TraceListener
+  /** Milliseconds of real time, from any beginning. */
+  readonly stopwatch: () => number
+}
+
+export const performRun = async ({ checkSignature, onTrace, stopwatch }: PerformDeps, { scenario, seed, nodes }: Assignment, isRepeated: boolean): Promise<TimedRun> => {
+  const options = { scenario, seed, ...(nodes === undefined ? {} : { nodes }), checkSignature }
+  const startedAt = stopwatch()
+  const first = await runSimulation({ ...options, ...(onTrace === undefined ? {} : { onTrace }) })
+  const tookMs = stopwatch() - startedAt
+  return { report: isRepeated ? compareRuns(first, await runSimulation(options)) : first, tookMs }
+}
+
+export const runSuite = async (assignments: readonly Assignment[], { onRun, perform, lanes }: SuiteDeps): Promise<SuiteSummary> => {
+  const runs: TimedRun[] = []
+  const waiting = [...assignments.entries()]
+  const runLane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [index, assignment] = next
+      const run = await perform(assignment, (index + 1) % repeatEvery === 0)
+      runs.push(run)
+      onRun(run.report)
+    }
   }
+  await Promise.all(Array.from({ length: lanes }, runLane))
   const summarise = (name: string): ScenarioSummary => {
     const own = runs.filter(({ report }) => name === '' || report.scenario === name)
     const sum = (of: (run: (typeof own)[number]) => number): number => own.reduce((total, run) => total + of(run), 0)

@@ -20,13 +20,20 @@ export interface Member {
   readonly membership: Membership
 }
 
+export interface AdminIdentity {
+  readonly name: string
+  readonly signer: Signer
+  /** Of the admin's node, and the session that lets it speak for the admin. */
+  readonly peer: Signer
+  readonly session: Uint8Array
+}
+
 export interface World {
   readonly startedAt: Millis
   readonly chain: CharterChain
-  readonly admin: Signer
-  /** Of the admin's node, and the session that lets it speak for the admin. */
-  readonly adminPeer: Signer
-  readonly adminSession: Uint8Array
+  readonly admin: AdminIdentity
+  /** Another admin, who may do wrong. */
+  readonly rival: AdminIdentity
   readonly endpoints: readonly Member[]
   readonly agents: readonly Member[]
 }
@@ -38,13 +45,13 @@ const invitesOpenMs = 3_600_000
 
 export const createWorld = (seed: string, sizes: { readonly endpoints: number; readonly agents: number }): World => {
   const keyOf = (name: string): Signer => rememberSigned(signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`))))
-  const [root, admin, adminPeer] = [keyOf('root'), keyOf('admin'), keyOf('peer admin')]
+  const [root, admin, rival] = [keyOf('root'), keyOf('admin'), keyOf('rival')]
   const endpointNames = namesOf('endpoint', sizes.endpoints)
   const charter = sealRecord(
     charterKind,
     {
       name: 'simulated', version: 1, previous: null, rootKeys: [root.key], threshold: 1,
-      admins: [{ key: admin.key, name: 'admin', may: [{ formats: ['*'], on: '' }] }],
+      admins: [{ name: 'admin', key: admin.key }, { name: 'rival', key: rival.key }].map((one) => ({ ...one, may: [{ formats: ['*'], on: '' }] })),
       endpoints: endpointNames.map((name) => ({ key: keyOf(`peer ${name}`).key, name })),
       enrollers: [{ key: admin.key, name: 'admin' }],
       issuedAt: startedAt, expiresAt: startedAt + limits.trust.charterValidityMs
@@ -61,10 +68,15 @@ export const createWorld = (seed: string, sizes: { readonly endpoints: number; r
     if (by === undefined) throw new Error(`no invite for ${name}`)
     return enrolMember({ admin, keyOf }, name, by)
   }
-  const session = { mesh, admin: admin.key, peer: adminPeer.key, issuedAt: startedAt, expiresAt: startedAt + limits.trust.sessionValidityMs }
+  const identify = (name: string, signer: Signer): AdminIdentity => {
+    const peer = keyOf(`peer ${name}`)
+    const session = { mesh, admin: signer.key, peer: peer.key, issuedAt: startedAt, expiresAt: startedAt + limits.trust.sessionValidityMs }
+    return { name, signer, peer, session: sealRecord(sessionKind, session, [signer]).bytes }
+  }
   return {
-    startedAt, chain: chain.value, admin, adminPeer,
-    adminSession: sealRecord(sessionKind, session, [admin]).bytes,
+    startedAt, chain: chain.value,
+    admin: identify('admin', admin),
+    rival: identify('rival', rival),
     endpoints: endpointNames.map((name) => enrol(name, invite(name, 'endpoint', {}))),
     agents: namesOf('agent', sizes.agents).map((name, index) => enrol(name, groupInvites[index % groups.length]))
   }
@@ -96,4 +108,4 @@ const enrolMember = ({ admin, keyOf }: { readonly admin: Signer; readonly keyOf:
 
 /** By key: for reports that a person reads. */
 export const namesByKey = (world: World): ReadonlyMap<KeyId, string> =>
-  new Map([...world.endpoints, ...world.agents].map(({ name, peer }) => [peer.key, name] as const).concat([[world.adminPeer.key, 'admin']]))
+  new Map([...world.endpoints, ...world.agents].map(({ name, peer }) => [peer.key, name] as const).concat([world.admin, world.rival].map(({ name, peer }) => [peer.key, name] as const)))

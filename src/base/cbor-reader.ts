@@ -79,9 +79,13 @@ class Reader {
     const start = this.#offset
     const end = start + length
     if (end > this.#bytes.length) return undefined
+    const known = this.#knownText(start, length)
     this.#offset = end
+    if (known !== undefined) return known
     for (let index = start; index < end; index += 1) if ((this.#bytes[index] ?? 0) > 0x7f) return decodeUtf8(this.#bytes.subarray(start, end))
-    return this.#text.toString('latin1', start, end)
+    const text = this.#text.toString('latin1', start, end)
+    if (length <= knownLengthMax && length > 0) knownTexts[this.#slot(start, length)] = text
+    return text
   }
 
   #list(length: number, depth: number): unknown[] | undefined {
@@ -117,10 +121,7 @@ class Reader {
     const start = this.#offset
     if (length < before.length || start + length > this.#bytes.length) return undefined
     if (length === before.length && !this.#isBelow(before.start, start, length)) return undefined
-    const known = this.#knownKey(start, length)
-    const text = known ?? this.#string(length)
-    if (known !== undefined) this.#offset += length
-    else if (text !== undefined && length <= keyLengthMax) knownKeys[this.#slot(start, length)] = text
+    const text = this.#string(length)
     return text === undefined ? undefined : { text, start, length }
   }
 
@@ -132,9 +133,9 @@ class Reader {
     return false
   }
 
-  /** The same few keys come in every record: a text that was made before is compared sooner than it is made again. */
-  #knownKey(start: number, length: number): string | undefined {
-    const known = length > keyLengthMax ? undefined : knownKeys[this.#slot(start, length)]
+  /** The same few keys and words come in every record: a text that was made before is compared sooner than it is made again. */
+  #knownText(start: number, length: number): string | undefined {
+    const known = length > knownLengthMax ? undefined : knownTexts[this.#slot(start, length)]
     if (known?.length !== length) return undefined
     for (let index = 0; index < length; index += 1) if (known.charCodeAt(index) !== this.#bytes[start + index]) return undefined
     return known
@@ -147,9 +148,9 @@ class Reader {
 
 /** The least value that needs an argument of 1, 2, 4 and 8 bytes. */
 const leastOfWidth = [24, 0x100, 0x1_0000, 0x1_0000_0000]
-const keyLengthMax = 32
+const knownLengthMax = 16
 const slots = 256
-const knownKeys: (string | undefined)[] = Array.from({ length: slots }, () => undefined)
+const knownTexts: (string | undefined)[] = Array.from({ length: slots }, () => undefined)
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

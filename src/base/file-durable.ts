@@ -79,7 +79,8 @@ const writeWhole = (file: number, bytes: Uint8Array): void => {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(file, bytes, offset)
 }
 
-const syncDirectory = (path: string): void => {
+/** So that a new name in it survives a power cut. */
+export const syncDirectory = (path: string): void => {
   const directory = openSync(path, 'r')
   try {
     fsyncSync(directory)
@@ -88,7 +89,8 @@ const syncDirectory = (path: string): void => {
   }
 }
 
-const writeError = (path: string, error: unknown): WritError =>
+/** What a failed write is called. */
+export const writeError = (path: string, error: unknown): WritError =>
   errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT'
     ? new WritError('disk-full', `no space left to write ${path}; free some and try again`, { details: { path }, cause: error })
     : new WritError('home-unwritable', `cannot write ${path}: ${describeError(error)}`, { details: { path }, cause: error })

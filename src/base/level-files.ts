@@ -6,8 +6,9 @@
  * Promises: a directory that a killed process or a power cut left is sound, for a record cut off at the end of a log is
  * how these end. A file that is missing, shorter than it was, or has a byte changed is named. Writes nothing.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { errorCode } from './errors.ts'
 import { toText } from './bytes.ts'
 import { readLog, readVersion, type Version } from './level-log.ts'
 import { checkTable } from './level-table.ts'
@@ -62,6 +63,37 @@ const findTableDamage = (directory: string, tables: Version['tables'], whole: bo
     if (damage !== null) return `${name}: ${damage}`
   }
   return null
+}
+
+/**
+ * Copies a store that may be in use to `target`, as it would look after a kill at this moment: tables never change once
+ * they are named, and logs only grow. False when it changed too fast, and should be tried again.
+ */
+export const copyFiles = (directory: string, target: string): boolean => {
+  mkdirSync(target, { recursive: true, mode: 0o700 })
+  try {
+    const manifest = toText(readFileSync(join(directory, 'CURRENT'))).trim()
+    const names = namesIn(directory)
+    // The manifest first: what it names may be gone by the time it is copied, and that is noticed.
+    copyFileSync(join(directory, manifest), join(target, manifest))
+    for (const name of names) if (/\.(ldb|sst)$/.test(name)) shareFile(join(directory, name), join(target, name))
+    for (const name of namesIn(directory)) if (name.endsWith('.log')) copyFileSync(join(directory, name), join(target, name))
+    writeFileSync(join(target, 'CURRENT'), `${manifest}\n`)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+  return true
+}
+
+/** By a link where that can be: tables are only ever read and removed. */
+const shareFile = (from: string, to: string): void => {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw error
+    copyFileSync(from, to)
+  }
 }
 
 /** Whether a process holds the directory's lock, which LevelDB takes by fcntl(2): the kernel lists those. */

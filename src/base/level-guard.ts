@@ -3,11 +3,11 @@
  * Nothing is ever deleted. A new store takes the damaged one's place only once `begin` has written into it what must
  * not be forgotten; a start that is cut short before finds the damage again.
  */
-import { copyFileSync, existsSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { describeError, errorCode, isWritError, WritError } from './errors.ts'
 import { readMark, StoreMark, type MarkState } from './file-store-mark.ts'
 import { damaged, LevelStore } from './level-store.ts'
-import { findDamage, fingerprint, isLocked, tableBytes } from './level-files.ts'
+import { copyFiles, findDamage, fingerprint, isLocked, tableBytes } from './level-files.ts'
 import { limits } from './limits.ts'
 import { markPath, setAsidePath } from './set-aside.ts'
 import type { Clock } from './clock.ts'
@@ -54,6 +54,33 @@ const watch = async (store: LevelStore, directory: string, mark: MarkState | nul
 }
 
 const locked = (directory: string): WritError => new WritError('store-locked', `${directory} is in use by another process`, { details: { directory } })
+
+export interface Snapshot {
+  readonly store: LevelStore
+  /** What is wrong with the files, or null; what can be read of them is read all the same. */
+  readonly damage: string | null
+}
+
+/**
+ * A copy of a store at `target`, open, for reading what a running node holds; the store itself is not touched. Null where
+ * there is none. Errors: `store-unusable` where it cannot be copied or opened.
+ */
+export const openSnapshot = async (directory: string, target: string): Promise<Snapshot | null> => {
+  if (!existsSync(directory)) return null
+  let damage: string | null = 'it changed too fast to be copied'
+  for (let attempt = 0; attempt < copyAttempts && damage !== null; attempt += 1) {
+    rmSync(target, { recursive: true, force: true })
+    if (copyFiles(directory, target)) damage = findDamage(target, { whole: true })
+    else damage = findDamage(directory, { whole: false }) ?? 'it changed too fast to be copied'
+  }
+  try {
+    return { store: await LevelStore.open(target), damage }
+  } catch (error) {
+    throw new WritError('store-unusable', `the store at ${directory} cannot be read: ${damage ?? describeError(error)}`, { details: { directory }, cause: error })
+  }
+}
+
+const copyAttempts = 10
 
 export interface Opened {
   readonly store: LevelStore

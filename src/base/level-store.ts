@@ -196,8 +196,15 @@ const readCount = async (db: Database): Promise<number> => {
   return count
 }
 
-const batch = (db: Database, changes: readonly Change[], durable: boolean): Promise<void> =>
-  db.batch(changes.map((change) => (change.kind === 'put' ? { type: 'put', key: change.key, value: change.value } : { type: 'del', key: change.key })), { sync: durable })
+/** A chained batch takes its operations over one by one, without an object for each. */
+const batch = (db: Database, changes: readonly Change[], durable: boolean): Promise<void> => {
+  const chained = db.batch()
+  for (const change of changes) {
+    if (change.kind === 'put') chained.put(change.key, change.value)
+    else chained.del(change.key)
+  }
+  return chained.write({ sync: durable })
+}
 
 /** Opening writes the log into tables: less room than this, and it would fail half-way as well. */
 const hasRoom = (directory: string): boolean => {

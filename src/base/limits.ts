@@ -2,6 +2,8 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
+import { storageLimits } from './storage-limits.ts'
+
 const KiB = 1024
 const MiB = 1024 * KiB
 const second = 1000
@@ -72,12 +74,7 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
-  store: {
-    /** Tables up to this are read whole at each start: 0.4 s at 350 MiB/s. Larger ones after an end that was not in good order. */
-    alwaysCheckedBytes: 128 * MiB,
-    /** Opening writes two logs of 2 MiB into tables, and a new log and manifest. */
-    reopenBytesMin: 8 * MiB
-  },
+  ...storageLimits,
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -201,6 +198,8 @@ export const limits = {
   follow: {
     /** Changes of an order that come within this are shown together. */
     settleMs: 20,
+    /** And so much longer where an order has many rows, since each look reads all: about a tenth of an endpoint's time, 1 s at 10,000. */
+    rowsPerMs: 10,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
     rowsPerPageMax: 256,

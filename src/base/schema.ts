@@ -4,21 +4,22 @@
 import * as v from 'valibot'
 import { decodeCbor } from './codec.ts'
 import { accept, reject, type Result } from './result.ts'
+import { hasShape, sameValue } from './shape-check.ts'
 import type { IndicationId, Incarnation, KeyId, MeshId, Millis, RecordId } from './brand.ts'
 
 // The last character carries bits beyond the last byte; they must be zero, so that bytes have one text and every text decodes.
 const base32Of32Bytes = v.pipe(v.string(), v.regex(/^[a-z2-7]{51}[aq]$/, 'expected 32 bytes as 52 base32 characters'))
 const base32Of16Bytes = v.pipe(v.string(), v.regex(/^[a-z2-7]{25}[aeimquy4]$/, 'expected 16 bytes as 26 base32 characters'))
 
-export const recordIdSchema = v.pipe(base32Of32Bytes, v.transform((text) => text as RecordId))
-export const indicationIdSchema = v.pipe(base32Of32Bytes, v.transform((text) => text as IndicationId))
-export const meshIdSchema = v.pipe(base32Of32Bytes, v.transform((text) => text as MeshId))
-export const keyIdSchema = v.pipe(base32Of32Bytes, v.transform((text) => text as KeyId))
+export const recordIdSchema = v.pipe(base32Of32Bytes, v.transform<string, RecordId>(sameValue))
+export const indicationIdSchema = v.pipe(base32Of32Bytes, v.transform<string, IndicationId>(sameValue))
+export const meshIdSchema = v.pipe(base32Of32Bytes, v.transform<string, MeshId>(sameValue))
+export const keyIdSchema = v.pipe(base32Of32Bytes, v.transform<string, KeyId>(sameValue))
 export const sealingKeySchema = base32Of32Bytes
-export const incarnationSchema = v.pipe(base32Of16Bytes, v.transform((text) => text as Incarnation))
+export const incarnationSchema = v.pipe(base32Of16Bytes, v.transform<string, Incarnation>(sameValue))
 export const nonceSchema = base32Of16Bytes
 export const sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits'))
-export const millisSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.transform((value): Millis => value))
+export const millisSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.transform<number, Millis>(sameValue))
 export const countSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 export const textSchema = (lengthMax: number) => v.pipe(v.string(), v.maxLength(lengthMax))
 // Not `instance(Uint8Array)`, whose type would refuse bytes over a buffer that may be shared, as libraries return them.
@@ -46,6 +47,7 @@ export const textMapSchema = (entriesMax: number, keySchema: v.GenericSchema<str
 
 /** Every problem of `value` against `schema`, each with its path, as one line of text. */
 export const checkShape = <S extends v.GenericSchema>(schema: S, value: unknown): Result<v.InferOutput<S>> => {
+  if (hasShape(schema, value)) return accept(value as v.InferOutput<S>)
   const parsed = v.safeParse(schema, value)
   if (parsed.success) return accept(parsed.output)
   return reject('malformed', parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'value'}: ${issue.message}`).join('; '))

@@ -3,7 +3,7 @@
  */
 import { isWritError } from '../base/errors.ts'
 
-export const exitCodes = { succeeded: 0, internal: 1, usage: 2, notSucceeded: 3, noTarget: 4, unreachable: 5, refused: 6, home: 7, interrupted: 130 } as const
+export const exitCodes = { succeeded: 0, internal: 1, usage: 2, notSucceeded: 3, noTarget: 4, unreachable: 5, refused: 6, home: 7, evidence: 8, interrupted: 130 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 const meanings: readonly (readonly [ExitCode, string])[] = [
@@ -15,6 +15,7 @@ const meanings: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.unreachable, 'no endpoint could be reached'],
   [exitCodes.refused, 'refused: by the charter, an endpoint, or because of the token'],
   [exitCodes.home, 'the home is missing, damaged, in use, or cannot be written'],
+  [exitCodes.evidence, 'an audit found evidence that was altered, is missing or was forged'],
   [exitCodes.interrupted, 'interrupted by Ctrl-C; the order goes on']
 ]
 
@@ -25,7 +26,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
     exitCodes.usage,
     [
       'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication',
-      'ambiguous-node', 'bad-name', 'bad-address', 'bad-order', 'bad-invite', 'too-many-targets'
+      'ambiguous-node', 'bad-name', 'bad-address', 'file-exists', 'bad-order', 'bad-invite', 'too-many-targets'
     ]
   ],
   [exitCodes.noTarget, ['no-target', 'unknown-node', 'unknown-indication', 'output-unavailable']],
@@ -56,7 +57,8 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
       'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
       'wrong-home', 'file-missing', 'key-permissions', 'bad-config', 'bad-key-file', 'bad-charter-file', 'bad-credential-file',
       'store-locked', 'store-unusable', 'store-damaged', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
-      'blocks-unwritable', 'outputs-unusable', 'disk-full'
+      'blocks-unwritable', 'outputs-unusable', 'disk-full',
+      'archive-damaged', 'archive-foreign', 'archive-unreadable'
     ]
   ],
   [exitCodes.interrupted, ['interrupted']]

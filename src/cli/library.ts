@@ -11,5 +11,10 @@ export const library: Library = {
   joinMesh: async (options) => (await load()).joinMesh(options),
   bootstrapEndpoint: async (options) => (await load()).bootstrapEndpoint(options),
   createAdmin: async (options) => (await load()).createAdmin(options),
+  async *audit(options) {
+    yield* (await load()).audit(options)
+  },
+  backUp: async (options) => (await load()).backUp(options),
+  restore: async (options) => (await load()).restore(options),
   readStatus: async (options) => (await load()).readStatus(options)
 }

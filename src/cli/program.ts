@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError } from 'commander'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
+import { declareAudit } from './audit.ts'
+import { declareBackup, declareRestore } from './backup.ts'
 import { declareCancel } from './cancel.ts'
 import { exitCodeOf, exitCodes, exitCodesText, type ExitCode } from './exit-codes.ts'
 import { declareInit } from './init.ts'
@@ -21,7 +23,7 @@ import { notify } from './terminal.ts'
 import { printable } from './text.ts'
 import { printJson, type Perform, type VerbDeps } from './verb.ts'
 
-const declarations = [declareInit, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes]
+const declarations = [declareInit, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes, declareAudit, declareBackup, declareRestore]
 
 /** `args` are without the runtime and the script. */
 export const runCli = async (args: readonly string[], deps: VerbDeps): Promise<ExitCode> => {

@@ -6,6 +6,8 @@ import type { KeyId, MeshId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import { WritError } from '../base/errors.ts'
 import type { Admin, InviteDraft, NodeStatus } from '../api/types.ts'
+import type { AuditEvent, AuditOptions } from '../api/file-audit.ts'
+import type { BackupReport } from '../api/file-backup.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { Progress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
@@ -31,6 +33,9 @@ export interface Library {
   joinMesh(options: { readonly token: string } & JoinPlace): Promise<Joined>
   bootstrapEndpoint(options: { readonly admin: string } & JoinPlace): Promise<Joined>
   createAdmin(options: { readonly home: string }): Promise<Admin>
+  audit(options: AuditOptions): AsyncIterable<AuditEvent>
+  backUp(options: { readonly home: string; readonly out: string }): Promise<BackupReport>
+  restore(options: { readonly file: string; readonly home: string }): Promise<BackupReport>
   readStatus(options: { readonly home: string }): Promise<NodeStatus>
 }
 
@@ -54,8 +59,9 @@ export interface HomeFlag {
   readonly home?: string
 }
 
-export const homeOption = (whose: 'admin' | 'node'): Option =>
-  new Option('--home <dir>', whose === 'admin' ? 'home of the admin (or WRIT_HOME)' : 'home of the node (or WRIT_HOME)')
+const homes = { admin: 'home of the admin (or WRIT_HOME)', node: 'home of the node (or WRIT_HOME)', either: 'home of a node or an admin (or WRIT_HOME)' } as const
+
+export const homeOption = (whose: keyof typeof homes): Option => new Option('--home <dir>', homes[whose])
 
 /** `--home`, or WRIT_HOME. Errors: `no-home`. */
 export const requireHome = (flags: HomeFlag, deps: VerbDeps): string => {

@@ -242,6 +242,7 @@ export class ExecutorDriver {
     switch (effect.kind) {
       case 'recall': return this.#recall(effect.order)
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
+      case 'announce-held': return this.#outbox?.push({ kind: 'held', indication: effect.order.bundle.indication, running: effect.running })
       // One that is not written is offered again after a restart, as after a power cut.
       case 'record-accepted': return void (await this.#backlog.attempt(() => journal.recordAccepted(effect.order)))
       case 'want-payload': return this.#wantPayload(effect.order)

@@ -89,6 +89,8 @@ export type JobEffect =
   /** Judge by the newest charters, answer with `judged`. */
   | { readonly kind: 'judge'; readonly order: Order }
   | { readonly kind: 'record-accepted'; readonly order: Order }
+  /** Tell a new agent process of an order that it may not know of: it is to ask for its cancellation, and to fetch its payload. */
+  | { readonly kind: 'announce-held'; readonly order: Order; readonly running: boolean }
   /** Make room in the cache and ask for the bytes; answer with `payload-ended` or `payload-failed`. */
   | { readonly kind: 'want-payload'; readonly order: Order }
   /** Check what is in the cache, answer with `prepared`. */

@@ -214,7 +214,10 @@ export class JobMachine {
   }
 
   #agentStarted(): void {
-    for (const job of this.#jobs.values()) if (job.phase === 'fetching') this.#effects.push({ kind: 'want-payload', order: job.order })
+    for (const { order, phase } of this.#jobs.values()) {
+      this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
+      if (phase === 'fetching') this.#effects.push({ kind: 'want-payload', order })
+    }
   }
 
   #trustChanged(): void {
@@ -340,7 +343,7 @@ export class JobMachine {
 /** Verdicts that another time would change. */
 const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
 const forgotten = (before: Millis): Outcome => ({
-  state: 'interrupted', code: 'journal-lost', detail: `what was started here before ${new Date(before).toISOString()} is not known any more: the order may have run, and is not started`
+  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
 })
 
 const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

@@ -1,25 +1,35 @@
-/** A map that forgets what was used longest ago when it is full: for what can be read again. */
+/**
+ * A map that forgets what was not used for a while when it is full: for what can be read again. In two halves: what is
+ * used moves to the younger one, and when that is full the older one is forgotten, so that reading mostly changes nothing.
+ */
 export class BoundedMap<Key, Value> {
-  readonly #entries = new Map<Key, Value>()
-  readonly #sizeMax: number
+  readonly #halfMax: number
+  #young = new Map<Key, Value>()
+  #old = new Map<Key, Value>()
 
+  /** Holds at most `sizeMax`, and whatever was used last. */
   constructor(sizeMax: number) {
-    this.#sizeMax = sizeMax
+    this.#halfMax = Math.max(1, Math.floor(sizeMax / 2))
   }
 
   get(key: Key): Value | undefined {
-    const value = this.#entries.get(key)
-    if (value !== undefined) this.set(key, value)
-    return value
+    const value = this.#young.get(key)
+    if (value !== undefined) return value
+    const older = this.#old.get(key)
+    if (older !== undefined) this.set(key, older)
+    return older
   }
 
   set(key: Key, value: Value): void {
-    this.#entries.delete(key)
-    this.#entries.set(key, value)
-    if (this.#entries.size <= this.#sizeMax) return
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest)
-      return
+    if (this.#young.size >= this.#halfMax && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
     }
+    this.#young.set(key, value)
+  }
+
+  delete(key: Key): void {
+    this.#young.delete(key)
+    this.#old.delete(key)
   }
 }

@@ -6,10 +6,21 @@ import { encodeCbor, sha256 } from '../base/codec.ts'
 import type { RecordId } from '../base/brand.ts'
 import type { LogState } from './log-plan.ts'
 
+type Standing = Pick<LogState, 'author' | 'incarnation' | 'head' | 'frozenAt'>
+
 /** 32 bytes that stand for the log, its head, and whether it is frozen. */
-export const termOf = ({ author, incarnation, head, frozenAt }: Pick<LogState, 'author' | 'incarnation' | 'head' | 'frozenAt'>): Uint8Array =>
+export const termOf = (state: Standing): Uint8Array => {
+  const term = terms.get(state) ?? computeTerm(state)
+  terms.set(state, term)
+  return term
+}
+
+/** A state that is added will be taken out again by the next one. */
+const terms = new WeakMap<Standing, Uint8Array>()
+
+const computeTerm = ({ author, incarnation, head, frozenAt }: Standing): Uint8Array =>
   sha256(encodeCbor([author, incarnation, head.sequence, head.id satisfies RecordId | null, frozenAt !== null]))
 
 export const addTerm = (sum: Uint8Array, term: Uint8Array): void => {
-  for (const [index, byte] of term.entries()) sum[index] = (sum[index] ?? 0) ^ byte
+  for (let index = 0; index < sum.length; index += 1) sum[index] = (sum[index] ?? 0) ^ (term[index] ?? 0)
 }

@@ -46,17 +46,17 @@ export class LogTable {
   }
 
   async states(names: readonly LogName[]): Promise<(LogState | undefined)[]> {
-    const missing = names.filter((name) => this.#states.get(logIdOf(name)) === undefined)
-    const rows = await this.#store.getMany(missing.map(keys.log))
-    const read = new Map<string, LogState>()
-    for (const [index, name] of missing.entries()) {
-      const row = rows[index]
+    const states = names.map((name) => this.#states.get(logIdOf(name)))
+    const missing = [...names.entries()].filter(([index]) => states[index] === undefined)
+    const rows = await this.#store.getMany(missing.map(([, name]) => keys.log(name)))
+    for (const [position, [index, { author, incarnation }]] of missing.entries()) {
+      const row = rows[position]
       if (row === undefined) continue
-      const state = { ...name, ...readRow<LogRow>(row) }
-      read.set(logIdOf(name), state)
-      this.#states.set(logIdOf(name), state)
+      const state = { author, incarnation, ...readRow<LogRow>(row) }
+      states[index] = state
+      this.#states.set(logIdOf(state), state)
     }
-    return names.map((name) => read.get(logIdOf(name)) ?? this.#states.get(logIdOf(name)))
+    return states
   }
 
   async statesOf(author: KeyId): Promise<LogState[]> {

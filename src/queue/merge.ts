@@ -107,8 +107,10 @@ interface Located {
 
 const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], repeated: LogName[]): Promise<Entry[]> => {
   if (entries.length === 0) return []
-  const states = await logs.states(entries.map(({ body }) => body))
-  const suspects = entries.filter(({ body }, index) => body.sequence <= (states[index]?.head.sequence ?? 0))
+  const names = new Map(entries.map(({ body }) => [logIdOf(body), body]))
+  const states = await logs.states([...names.values()])
+  const heads = new Map([...names.keys()].map((id, index) => [id, states[index]?.head.sequence ?? 0]))
+  const suspects = entries.filter(({ body }) => body.sequence <= (heads.get(logIdOf(body)) ?? 0))
   if (suspects.length === 0) return [...entries]
   const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
   const known = new Set<Entry>()

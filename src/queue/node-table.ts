@@ -2,7 +2,8 @@
  * The nodes of the mesh: what their newest credential says, and their newest presence. Kept whole in memory, since every
  * target is judged by it. Presence is no part of any log or digest.
  */
-import { compareBytes, compareText, isEqualBytes } from '../base/bytes.ts'
+import { hash } from 'node:crypto'
+import { compareBytes, compareText } from '../base/bytes.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import type { CredentialBody } from '../record/credential.ts'
 import { inviteKind } from '../record/invite.ts'
@@ -37,6 +38,8 @@ export class NodeTable {
   readonly #checkSignature: CheckSignature
   readonly #members = new Map<KeyId, Member>()
   readonly #presences = new Map<KeyId, Presence>()
+  /** Whose presence it is, by the hash of its bytes: each other endpoint brings it again, and then it need not be decoded. */
+  readonly #known = new Map<string, KeyId>()
   readonly #contacts = new Map<KeyId, Millis>()
   readonly #names = new Map<string, number>()
   #stamp = 0
@@ -101,15 +104,17 @@ export class NodeTable {
 
   /** True when it was news. Errors: `malformed`, `oversized`, `wrong-type`, `wrong-mesh`, `unknown-node`, `bad-signature`. */
   async notePresence(mesh: MeshId, { record, contactAt }: PresenceNote): Promise<Result<boolean>> {
+    const known = this.#known.get(markOf(record))
+    if (known !== undefined) {
+      this.noteContact(known, contactAt)
+      return accept(false)
+    }
     const decoded = decodeRecord(presenceKind, record)
     if (!decoded.ok) return decoded
     const { node, at } = decoded.value.body
     if (decoded.value.body.mesh !== mesh) return reject('wrong-mesh', 'the presence is for another mesh')
     if (!this.#members.has(node)) return reject('unknown-node', 'the presence is that of a node whose credential is not known yet')
-    if (!this.#isNewer(node, at, record)) {
-      if (this.#isKnown(node, record)) this.noteContact(node, contactAt)
-      return accept(false)
-    }
+    if (!this.#isNewer(node, at, record)) return accept(false)
     const verified = await verifyRecord(decoded.value, [node], this.#checkSignature)
     if (!verified.ok) return verified
     if (!this.#isNewer(node, at, record)) return accept(false)
@@ -133,11 +138,6 @@ export class NodeTable {
     return { presences, next: taken.at(-1)?.row.stamp ?? Math.min(stamp, this.#stamp), more: found.length > taken.length }
   }
 
-  #isKnown(node: KeyId, record: Uint8Array): boolean {
-    const known = this.#presences.get(node)
-    return known !== undefined && isEqualBytes(known.row.record, record)
-  }
-
   #isNewer(node: KeyId, at: Millis, record: Uint8Array): boolean {
     const known = this.#presences.get(node)
     return known === undefined || at > known.body.at || (at === known.body.at && compareBytes(record, known.row.record) > 0)
@@ -153,6 +153,9 @@ export class NodeTable {
   #putPresence(presence: Presence): void {
     const { body, row } = presence
     this.#stamp = Math.max(this.#stamp, row.stamp)
+    const before = this.#presences.get(body.node)
+    if (before !== undefined) this.#known.delete(markOf(before.row.record))
+    this.#known.set(markOf(row.record), body.node)
     this.#presences.set(body.node, presence)
     this.noteContact(body.node, row.contactAt)
   }
@@ -173,6 +176,8 @@ const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
   credential: id,
   token: tokenOf(body.invite)
 })
+
+const markOf = (record: Uint8Array): string => hash('sha256', record, 'base64')
 
 const compareRows = (left: MemberRow, right: MemberRow): number => left.enrolledAt - right.enrolledAt || compareText(left.credential, right.credential)
 

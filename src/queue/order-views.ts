@@ -7,7 +7,7 @@ import { limits } from '../base/limits.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import { decodeCell, viewState, type Cell } from './fold.ts'
 import { collectKeys, keys, lastPart, ranges } from './queue-store.ts'
-import { hasEnded, isNotAttempted, states, type NodeRow, type OrderRow, type QueueRow, type State } from './views.ts'
+import { hasEnded, isNotAttempted, states, type NodeProfile, type NodeRow, type OrderRow, type QueueRow, type State } from './views.ts'
 import type { IndicationId, KeyId, Millis } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { PayloadRef } from '../record/indication.ts'
@@ -152,19 +152,9 @@ export const payloadsOf = (orders: OrderTable, now: Millis): PayloadRef[] => {
   return [...refs.values()].sort((left, right) => compareText(left.cid, right.cid))
 }
 
-/** All nodes by name, with the number of orders that have not ended on each. */
-export const readNodes = ({ nodes, orders }: Pick<ViewDeps, 'nodes' | 'orders'>, now: Millis): NodeRow[] => {
-  const lengths = new Map<number, number>()
-  for (const order of orders.loaded()) {
-    const hasControls = orders.controlsOf(order.indication.id).length > 0
-    for (const member of nodes.all()) {
-      const stored = order.roster.stateOf(member.index)
-      if (stored === undefined || hasEnded(stored)) continue
-      const isCancelled = hasControls && orders.cancelOf(order, member) !== undefined
-      if (!hasEnded(viewState(stored, order.indication.body, now, isCancelled))) lengths.set(member.index, (lengths.get(member.index) ?? 0) + 1)
-    }
-  }
-  const rows = [...nodes.all()].map((member): NodeRow => {
+/** All nodes by name. Costs no more where there are many orders: for what is asked for often. */
+export const readProfiles = (nodes: NodeTable): NodeProfile[] => {
+  const profiles = [...nodes.all()].map((member): NodeProfile => {
     const presence = nodes.presenceOf(member.key)
     const { key, role, labels, enrolledAt } = member
     return {
@@ -175,9 +165,23 @@ export const readNodes = ({ nodes, orders }: Pick<ViewDeps, 'nodes' | 'orders'>,
       enrolledAt,
       release: presence?.release ?? null,
       addresses: presence?.addresses ?? [],
-      lastContactAt: nodes.lastContactAt(key),
-      queueLength: lengths.get(member.index) ?? 0
+      lastContactAt: nodes.lastContactAt(key)
     }
   })
-  return rows.sort((left, right) => compareText(left.name, right.name) || compareText(left.key, right.key))
+  return profiles.sort((left, right) => compareText(left.name, right.name) || compareText(left.key, right.key))
+}
+
+/** All nodes by name, with the number of orders that have not ended on each. */
+export const readNodes = ({ nodes, orders }: Pick<ViewDeps, 'nodes' | 'orders'>, now: Millis): NodeRow[] => {
+  const lengths = new Map<KeyId, number>()
+  for (const order of orders.loaded()) {
+    const hasControls = orders.controlsOf(order.indication.id).length > 0
+    for (const member of nodes.all()) {
+      const stored = order.roster.stateOf(member.index)
+      if (stored === undefined || hasEnded(stored)) continue
+      const isCancelled = hasControls && orders.cancelOf(order, member) !== undefined
+      if (!hasEnded(viewState(stored, order.indication.body, now, isCancelled))) lengths.set(member.key, (lengths.get(member.key) ?? 0) + 1)
+    }
+  }
+  return readProfiles(nodes).map((profile) => ({ ...profile, queueLength: lengths.get(profile.key) ?? 0 }))
 }

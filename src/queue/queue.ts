@@ -13,7 +13,7 @@ import { LogTable } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
 import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
 import { OrderTable, type Control } from './order-table.ts'
-import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
+import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, readProfiles, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
 import { RecentEntries } from './recent-entries.ts'
 import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
@@ -26,7 +26,7 @@ import type { PayloadRef } from '../record/indication.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
 import type { LogState } from './log-plan.ts'
-import type { NodeRow, OrderRow, QueueRow, State } from './views.ts'
+import type { NodeProfile, NodeRow, OrderRow, QueueRow, State } from './views.ts'
 
 export interface QueueDeps {
   readonly store: KeyValueStore
@@ -175,6 +175,12 @@ export class Queue {
     return this.#tables.pending.count
   }
 
+  /** By name, without what depends on orders. */
+  profiles(): NodeProfile[] {
+    return readProfiles(this.#tables.nodes)
+  }
+
+  /** By name. */
   nodes(): NodeRow[] {
     return readNodes(this.#tables, this.#deps.clock.now())
   }

@@ -50,7 +50,7 @@ export interface OrderRow {
 }
 
 /** One node that was enrolled, whether or not it is there. */
-export interface NodeRow {
+export interface NodeProfile {
   readonly key: KeyId
   /** The name, or `name~id` when several nodes share it. */
   readonly name: string
@@ -61,6 +61,9 @@ export interface NodeRow {
   readonly addresses: readonly string[]
   /** When an endpoint last heard from it. */
   readonly lastContactAt: Millis | null
+}
+
+export interface NodeRow extends NodeProfile {
   /** Indications of its queue that have not ended. */
   readonly queueLength: number
 }

@@ -40,6 +40,12 @@ export const transcript = async (args: readonly string[], scene: Scene = {}): Pr
       joinMesh: refuse('joinMesh'),
       bootstrapEndpoint: refuse('bootstrapEndpoint'),
       readStatus: refuse('readStatus'),
+      // oxlint-disable-next-line require-yield
+      async *audit() {
+        throw new Error('audit was not expected')
+      },
+      backUp: refuse('backUp'),
+      restore: refuse('restore'),
       createAdmin: scene.admin === undefined ? refuse('createAdmin') : async () => admin,
       ...scene.library
     },

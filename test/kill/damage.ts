@@ -10,7 +10,8 @@ export const cutFiles = (directory: string, random: SeededRandom): string[] => {
   const chosen = new Set([...random.sample(holding, 1), ...files.filter(() => random.chance(0.4))])
   return [...chosen].map((name) => {
     const file = path.join(directory, name)
-    const sizeBytes = Math.floor(statSync(file).size * random.fraction())
+    // At most half is left, so that it is more than what a kill may cost.
+    const sizeBytes = Math.floor((statSync(file).size * random.fraction()) / 2)
     truncateSync(file, sizeBytes)
     return `${name} to ${sizeBytes} bytes`
   })

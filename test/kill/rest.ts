@@ -9,7 +9,8 @@ import { eventually } from '../fixtures/eventually.ts'
 import { ordersName, workFor } from './effects.ts'
 import type * as api from '../../src/api/index.ts'
 
-const restDeadlineMs = 240_000
+/** An agent that was killed often is started again after half a minute. */
+const restDeadlineMs = 120_000
 const pauseMs = 250
 
 type OrderRow = Awaited<ReturnType<api.Admin['orders']>>[number]

@@ -56,7 +56,11 @@ export class Suite {
   #admin: api.Admin | undefined
   #load: Load | undefined
   #disk: SmallDisk | undefined
+  readonly #damaged = new Set<string>()
+  /** Orders that were known at the last rest. */
+  #known: readonly string[] = []
   #killed: Killed = {}
+  #isClosing = false
 
   constructor(options: Options, say: (line: string) => void) {
     this.#options = options
@@ -94,6 +98,7 @@ export class Suite {
 
   /** Ends and removes everything, at any time. */
   async close(): Promise<void> {
+    this.#isClosing = true
     this.#supervisor.stop()
     this.#mesh.killNodes()
     await this.#mesh.stopNodes()
@@ -105,7 +110,7 @@ export class Suite {
   async #form(): Promise<void> {
     const library = await loadLibrary()
     await this.#mesh.open()
-    this.#say(`a mesh of ${this.#mesh.names.length} nodes is formed in ${this.#mesh.folder}`)
+    this.#say(`${this.#mesh.names.length} nodes have joined a mesh, in ${this.#mesh.folder}`)
     for (const name of this.#mesh.names) this.#supervisor.keep(name)
     this.#admin = await library.createAdmin({ home: this.#mesh.admin })
     for (const name of this.#mesh.endpoints) this.#admins.set(name, await library.createAdmin({ home: this.#mesh.adminOf(name) }))
@@ -141,6 +146,7 @@ export class Suite {
     await Promise.all([this.#supervisor.crash(cut), this.#supervisor.release(deleted)])
     this.#say(`the store of ${cut} is cut (${cutFiles(homePaths(this.#mesh.home(cut)).agentState, random).join(', ')}), that of ${deleted} deleted; ${keeper} keeps the history`)
     this.#deleteStore(deleted)
+    for (const name of [cut, deleted]) this.#damaged.add(name)
     this.#loadOf().start('stores')
     this.#supervisor.keep(cut)
     this.#supervisor.keep(deleted)
@@ -179,17 +185,26 @@ export class Suite {
     this.#disk = SmallDisk.mount(this.#mesh.home(crowded))
     this.#supervisor.keep(crowded)
     await this.#mesh.contact(crowded, returnDeadlineMs)
-    this.#disk.fill()
-    this.#say(`the disk of ${crowded} is full`)
+    await this.#runFull(async () => undefined)
+    await this.#rest('a full disk')
+    // And once more, now with a start while it is full.
+    await this.#runFull(async () => {
+      if (this.#mesh.isUp(crowded)) await this.#supervisor.kill(crowded, 'both', 0)
+      await eventually(() => this.#mesh.isUp(crowded), (isUp) => isUp, noticeDeadlineMs)
+      await this.#fullIsNoticed()
+    })
+    await this.#rest('a start on a full disk')
+  }
+
+  /** Fills the disk while orders come, and frees it when that was noticed and `meanwhile` is over. */
+  async #runFull(meanwhile: () => Promise<void>): Promise<void> {
     this.#loadOf().start('disk')
+    this.#disk?.fill()
+    this.#say(`the disk of ${crowded} is full`)
     await this.#fullIsNoticed()
-    // It comes back to a disk that is full still.
-    if (this.#mesh.isUp(crowded)) await this.#supervisor.kill(crowded, 'both', 0)
-    await eventually(() => this.#mesh.isUp(crowded), (isUp) => isUp, noticeDeadlineMs)
-    await this.#fullIsNoticed()
-    this.#disk.free()
+    await meanwhile()
+    this.#disk?.free()
     this.#say(`the disk of ${crowded} has room again`)
-    await this.#rest('the full disk')
   }
 
   /** Gives it work until it says that it cannot write it down, or ends. */
@@ -206,6 +221,9 @@ export class Suite {
   async #rest(after: string): Promise<void> {
     await this.#loadOf().stop()
     const orders = await comeToRest({ admin: this.#adminOf(), readers: this.#admins }, after)
+    const forgotten = this.#known.filter((indication) => !orders.includes(indication))
+    if (forgotten.length > 0) this.#violate(`${forgotten.length} orders are forgotten after ${after}, such as ${forgotten[0]}`)
+    this.#known = orders
     this.#say(`at rest after ${after}: ${orders.length} orders`)
   }
 
@@ -218,6 +236,7 @@ export class Suite {
     this.#disk?.unmount()
     this.#disk = undefined
     for (const { node, code, lastWords } of this.#supervisor.ends) if (node !== crowded) this.#violate(`${node} ended by itself with ${code}: ${lastWords}`)
+    for (const name of names) await this.#checkStores(name)
     const effects = readEffects(folder)
     const queues = await Promise.all(endpoints.map((name) => readEndpoint(this.#mesh.home(name), name)))
     const known = new Set(queues.flatMap(({ orders }) => orders.map(({ indication }) => indication)))
@@ -225,6 +244,14 @@ export class Suite {
     const mayFail = (order: string, node: string): boolean => node === crowded && order.startsWith(`${ordersName}disk`)
     for (const violation of findViolations({ effects, endpoints: queues, nodes }, { attemptsMax: limits.executor.attemptsMax, mayFail })) this.#violate(violation)
     return effects.length
+  }
+
+  /** A node says which stores it found damaged: those that were, and no others. */
+  async #checkStores(name: string): Promise<void> {
+    const { setAside } = await (await loadLibrary()).readStatus({ home: this.#mesh.home(name) })
+    const isDamaged = this.#damaged.has(name)
+    if (isDamaged && setAside.length === 0) this.#violate(`${name} did not notice that its store was damaged`)
+    if (setAside.length > (isDamaged ? 1 : 0)) this.#violate(`${name} set stores aside that nobody had damaged: ${setAside.join(', ')}`)
   }
 
   async #order(nodes: readonly string[], during: string, seconds: number): Promise<void> {
@@ -240,6 +267,7 @@ export class Suite {
   }
 
   #violate(what: string): void {
+    if (this.#isClosing) return // what an interrupted run comes upon
     this.#violations.push(what)
     this.#say(`VIOLATION ${what}`)
   }

@@ -62,9 +62,16 @@ export class Supervisor {
     void running.ended.then(async (code) => {
       if (!this.#kept.has(name)) return
       const backAfterMs = this.#killed.get(running)
-      if (backAfterMs === undefined) this.#ends.push({ node: name, code, lastWords: running.log.text.trim().split('\n').slice(-3).join(' | ') })
+      if (backAfterMs === undefined) this.#ends.push({ node: name, code, lastWords: lastWordsOf(running.log.text) })
       await delay(backAfterMs ?? restartMs)
       if (this.#kept.has(name)) this.#watch(name, this.#mesh.launch(name))
     })
   }
+}
+
+/** What it said beside its structured log, or the end of that. */
+const lastWordsOf = (text: string): string => {
+  const lines = text.trim().split('\n')
+  const plain = lines.filter((line) => line.trim() !== '' && !line.startsWith('{"level"'))
+  return (plain.length > 0 ? plain.slice(0, 3) : lines.slice(-1)).join(' | ')
 }

@@ -68,6 +68,7 @@ export class MeshProcesses extends NodeProcesses {
 
   /** The endpoints and the agents of the plan, all of them known to every endpoint. */
   async open(): Promise<void> {
+    process.once('exit', this.#endAll)
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#form()
@@ -83,7 +84,6 @@ export class MeshProcesses extends NodeProcesses {
   async close(): Promise<void> {
     await this.stopNodes()
     this.#kill()
-    process.removeListener('exit', this.#endAll)
     this.removeFolder()
   }
 
@@ -159,7 +159,6 @@ export class MeshProcesses extends NodeProcesses {
   }
 
   async #form(): Promise<void> {
-    process.once('exit', this.#endAll)
     this.openFolder()
     const [first = '', ...others] = this.endpoints
     await this.must('init', '--home', this.admin, '--mesh', 'lab')

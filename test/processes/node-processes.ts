@@ -12,7 +12,7 @@ import { childrenOf, commandOf, isAlive, processesIn } from './process-table.ts'
 import type { LiveStatus } from '../../src/node/file-status.ts'
 
 export const program = fileURLToPath(new URL('../../dist/writ.js', import.meta.url))
-export const startDeadlineMs = 30_000
+export const startDeadlineMs = 60_000
 const stopDeadlineMs = 30_000
 
 export interface Running {
@@ -50,7 +50,7 @@ export class NodeProcesses {
   }
 
   openFolder(): void {
-    this.#folder = mkdtempSync(path.join(tmpdir(), 'writ-e2e-'))
+    this.#folder = mkdtempSync(path.join(tmpdir(), 'writ-mesh-'))
     mkdirSync(this.logs)
   }
 

@@ -157,6 +157,7 @@ test('two nodes that took one name show it with the beginning of their keys', as
   const queue = await world.queue()
   await queue.merge(bytesOf(...one.entries, ...other.entries), 'test')
   t.deepEqual(queue.nodes().map(({ name }) => name), ['other', 'web'])
+  t.deepEqual(queue.profiles().map((profile) => ({ ...profile, queueLength: 0 })), queue.nodes())
   await queue.merge(bytesOf(...two.entries), 'test')
   t.deepEqual(queue.nodes().map(({ name }) => name), ['other', ...[one, two].map(({ key }) => `web~${key.slice(0, 6)}`).sort()])
 })
@@ -175,6 +176,19 @@ test('a presence of somebody unknown, or one that is forged, is refused', async 
   t.is(queue.nodes()[0]?.lastContactAt, null)
   t.deepEqual(await queue.notePresence(world.presence('a', madeAt), madeAt + 1e9), { ok: true, value: true })
   t.is(queue.nodes()[0]?.lastContactAt, madeAt + 1000)
+})
+
+test('a presence that is known tells of a contact, and is no news; one that was replaced tells nothing', async (t) => {
+  const world = new World()
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...world.agent('a').entries), 'test')
+  const [older, newer] = [world.presence('a', madeAt), world.presence('a', madeAt + 1)]
+  const contacts: unknown[] = []
+  for (const [record, contactAt] of [[older, 10], [older, 20], [older, 15], [newer, 30], [newer, 40], [older, 50]] as const) {
+    const noted = await queue.notePresence(record, madeAt + contactAt)
+    contacts.push([noted.ok && noted.value, (queue.nodes()[0]?.lastContactAt ?? 0) - madeAt])
+  }
+  t.deepEqual(contacts, [[true, 10], [false, 20], [false, 20], [true, 30], [false, 40], [false, 40]])
 })
 
 test('with label, an order and its rows go when they are old enough, and heads and digest stay', async (t) => {

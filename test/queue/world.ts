@@ -108,8 +108,8 @@ export class World {
     return indication
   }
 
-  cancel(indication: RecordId): Verified<EntryBody> {
-    const body = { mesh: this.mesh.mesh, admin: this.mesh.admin.key, indication: indication as IndicationId, action: 'cancel' as const, at: madeAt + 1 }
+  cancel(indication: RecordId, afterMs = 1): Verified<EntryBody> {
+    const body = { mesh: this.mesh.mesh, admin: this.mesh.admin.key, indication: indication as IndicationId, action: 'cancel' as const, at: madeAt + afterMs }
     return this.admin.say({ kind: 'control', control: sealRecord(controlKind, body, [this.mesh.admin]).bytes })
   }
 

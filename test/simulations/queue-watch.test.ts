@@ -5,7 +5,11 @@ import { QueueWatch } from '../../simulations/queue-watch.ts'
 import type { KeyId } from '../../src/base/brand.ts'
 
 test('the last change of any endpoint counts, and a look that finds none changes nothing', async (t) => {
-  const [first, second] = [{ key: 'a' as KeyId, store: new MemoryStore() }, { key: 'b' as KeyId, store: new MemoryStore() }]
+  const diskOf = (key: string) => {
+    const store = new MemoryStore()
+    return { key: key as KeyId, store, agentDisk: { peek: () => store } }
+  }
+  const [first, second] = [diskOf('a'), diskOf('b')]
   let now = 5
   const watch = new QueueWatch({ now: () => now }, () => [first, second])
   const look = async (at: number, arrived?: { readonly store: MemoryStore; readonly arrival: number }): Promise<number> => {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { compareRuns, planRuns, runSuite } from '../../simulations/suite.ts'
+import { createSignatureMemory } from '../../simulations/signature-memory.ts'
+import { compareRuns, performRun, planRuns, runSuite } from '../../simulations/suite.ts'
 import { readOptions } from '../../simulations/options.ts'
 import { scenarios } from '../../simulations/scenario.ts'
 import type { RunReport } from '../../simulations/simulation.ts'
@@ -26,7 +27,8 @@ test('a suite adds up what its runs came to', async (t) => {
   const runs: RunReport[] = []
   let now = 0
   const suite = planRuns({ scenarios: scenarios.slice(0, 1), seeds: [1, 2], nodes: 5, kept: [] })
-  const summary = await runSuite(suite, { onRun: (run) => void runs.push(run), stopwatch: () => (now += 500) })
+  const deps = { checkSignature: createSignatureMemory(), stopwatch: () => (now += 500) }
+  const summary = await runSuite(suite, { onRun: (run) => void runs.push(run), lanes: 1, perform: (assignment, isRepeated) => performRun(deps, assignment, isRepeated) })
   t.is(runs.length, 2)
   const events = runs.reduce((total, run) => total + run.events, 0)
   t.deepEqual(summary, { runs: 2, violations: 0, eventsPerSecond: events, scenarios: [{ name: 'calm', runs: 2, violations: 0, eventsPerSecond: events }] })

@@ -164,6 +164,8 @@ export class Agent {
         this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
         if (this.#isReleased) this.#tell({ kind: 'caught-up' })
         return this.#step({ kind: 'executor-ready' })
+      case 'held':
+        return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
         return this.#step({ kind: 'wanted', indication: message.indication })
       case 'validated':
@@ -179,6 +181,12 @@ export class Agent {
       case 'statement':
         return this.#hearStatement(message.statement)
     }
+  }
+
+  #hearHeld(bytes: Uint8Array, running: boolean): void {
+    const indication = openIndication(bytes)
+    if (indication.ok) this.#step({ kind: 'held', indication: indication.value, bundle: { indication: bytes, controls: [], payload: null }, running })
+    else this.#deps.log.error('the executor holds an order that cannot be read', { code: indication.code })
   }
 
   async #hearStatement(bytes: Uint8Array): Promise<void> {

@@ -16,6 +16,8 @@ import type { IndicationId, Millis } from '../../base/brand.ts'
 export type OrderEvent =
   /** An order came, by gossip or pull; `verdict` is its first verification. */
   | { readonly kind: 'offered'; readonly indication: Indication; readonly bundle: Bundle; readonly verdict: Result<null> }
+  /** The executor has it, and no outcome yet: after a start of this process it may be news here. */
+  | { readonly kind: 'held'; readonly indication: Indication; readonly bundle: Bundle; readonly running: boolean }
   /** The executor lacks the payload. */
   | { readonly kind: 'wanted'; readonly indication: IndicationId }
   | { readonly kind: 'fetched'; readonly indication: IndicationId; readonly outcome: Result<null> }
@@ -58,6 +60,8 @@ export class OrderMachine {
     switch (event.kind) {
       case 'offered':
         return this.#offer(event.indication, event.bundle, event.verdict, now)
+      case 'held':
+        return this.#hold(event.indication, event.bundle, event.running)
       case 'wanted':
         return this.#fetch(event.indication, now)
       case 'fetched':
@@ -99,8 +103,18 @@ export class OrderMachine {
     const { payload, expiresAt } = indication.body
     const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
     this.#orders.set(indication.id, order)
-    if (!verdict.ok) return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
+    if (!verdict.ok) {
+      return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
+    }
     return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
+  }
+
+  /** What came of it so far was reported by the process before this one. */
+  #hold({ id, body: { payload, expiresAt } }: Indication, bundle: Bundle, running: boolean): OrderEffect[] {
+    const known = this.#orders.get(id)
+    if (known === undefined) this.#orders.set(id, { bundle, payload, expiresAt, stage: running ? 'running' : 'offered' })
+    else if (running && known.stage !== 'ended') known.stage = 'running'
+    return []
   }
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {

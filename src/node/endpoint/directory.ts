@@ -5,7 +5,7 @@ import { NeighbourRing } from './neighbours.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { EndpointAddress } from '../../trust/home-config.ts'
 import type { Millis } from '../../base/brand.ts'
-import type { NodeRow } from '../../queue/views.ts'
+import type { NodeProfile } from '../../queue/views.ts'
 
 export interface DirectoryPage {
   readonly endpoints: EndpointAddress[]
@@ -13,12 +13,12 @@ export interface DirectoryPage {
 }
 
 export class Directory {
-  readonly #nodes: () => readonly NodeRow[]
+  readonly #nodes: () => readonly NodeProfile[]
   readonly #clock: Clock
   #page: DirectoryPage | undefined
   #madeAt: Millis = 0
 
-  constructor(deps: { readonly nodes: () => readonly NodeRow[]; readonly clock: Clock }) {
+  constructor(deps: { readonly nodes: () => readonly NodeProfile[]; readonly clock: Clock }) {
     this.#nodes = deps.nodes
     this.#clock = deps.clock
   }
@@ -27,7 +27,7 @@ export class Directory {
     const now = this.#clock.now()
     if (this.#page === undefined || now - this.#madeAt > limits.pull.directoryAgeMs || now < this.#madeAt) {
       const nodes = this.#nodes()
-      this.#page = { endpoints: endpointAddresses(nodes), neighbours: new NeighbourRing(nodes, now) }
+      this.#page = { endpoints: endpointAddresses(nodes), neighbours: new NeighbourRing(nodes, now, this.#page?.neighbours) }
       this.#madeAt = now
     }
     return this.#page

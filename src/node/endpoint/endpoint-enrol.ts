@@ -18,7 +18,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { KeyId, Millis } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { Membership } from '../../trust/admission.ts'
-import type { NodeRow } from '../../queue/views.ts'
+import type { NodeProfile } from '../../queue/views.ts'
 import type { Queue } from '../../queue/queue.ts'
 import type { Signer } from '../../record/keys.ts'
 
@@ -67,7 +67,7 @@ export class EnrolmentDesk {
     const { store, queue, charters, counter, clock, log } = this.#deps
     const { token } = request.invite.body
     const { name, peer, role } = request.credential.body
-    const nodes = await queue.nodes()
+    const nodes = queue.profiles()
     const ledger = { grantedTo: await this.#grantedTo(token), lostBefore: await readLedgerLoss(store), nameHolder: holderOf(name, peer, nodes) ?? (await this.#grantedName(name)) }
     const granted = grantEnrolment(request, ledger, counter, clock.now())
     if (!granted.ok) throw new WritError(granted.code, granted.detail)
@@ -90,7 +90,7 @@ export class EnrolmentDesk {
 }
 
 /** Who has a name, "name~id" of those who took it in a partition included; the peer itself, where it is one of them. */
-const holderOf = (name: string, peer: KeyId, nodes: readonly NodeRow[]): KeyId | undefined => {
+const holderOf = (name: string, peer: KeyId, nodes: readonly NodeProfile[]): KeyId | undefined => {
   const holders = nodes.filter((node) => node.name === name || node.name.startsWith(`${name}~`)).map(({ key }) => key)
   return holders.includes(peer) ? peer : holders[0]
 }

@@ -9,7 +9,7 @@ import { endpointAddresses } from './endpoint-addresses.ts'
 import { queryRequestSchema, type QueryPage, type QueryRequest } from '../protocol/query.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock, Timers } from '../../base/clock.ts'
-import type { IndicationId, KeyId } from '../../base/brand.ts'
+import type { IndicationId, KeyId, Millis } from '../../base/brand.ts'
 import type { Queue } from '../../queue/queue.ts'
 
 export interface QueryDeps {
@@ -30,10 +30,10 @@ async function* answerPages(deps: QueryDeps, request: QueryRequest, signal: Abor
   const { queue } = deps
   switch (request.kind) {
     case 'nodes':
-      for (const nodes of inPages(await queue.nodes())) yield { kind: 'nodes', nodes: nodes.map((node) => ({ ...node, addresses: [...node.addresses] })) }
+      for (const nodes of inPages(queue.nodes())) yield { kind: 'nodes', nodes: nodes.map((node) => ({ ...node, addresses: [...node.addresses] })) }
       return
     case 'endpoints':
-      yield { kind: 'endpoints', endpoints: endpointAddresses(await queue.nodes()), charters: chartersAfter(deps.charters.chain, 0) }
+      yield { kind: 'endpoints', endpoints: endpointAddresses(queue.profiles()), charters: chartersAfter(deps.charters.chain, 0) }
       return
     case 'orders':
       for (const orders of inPages(await queue.orders({ sinceMs: request.since, limit: limits.query.rowsMax }))) yield { kind: 'orders', orders }
@@ -59,14 +59,14 @@ const gatherQueue = async (queue: Queue, agent: KeyId | null, status: State | nu
   return rows.slice(0, limits.query.rowsMax)
 }
 
-async function* viewOrder(deps: QueryDeps, indication: IndicationId, isWanted: (row: QueueRow) => boolean): AsyncGenerator<QueryPage, boolean> {
+async function* viewOrder(deps: QueryDeps, indication: IndicationId, isWanted: (row: QueueRow) => boolean): AsyncGenerator<QueryPage, readonly QueueRow[]> {
   // Rows before counts: entries may be merged in between, and the last view must not count less than its rows say.
   const rows = await deps.queue.rowsOf(indication)
   const order = await deps.queue.order(indication)
   if (order === undefined) throw new WritError('unknown-indication', `the order ${indication} is not known here`)
   const pages = inPages(rows.filter(isWanted))
   for (const [index, page] of pages.entries()) yield { kind: 'order', order, rows: page, last: index === pages.length - 1 }
-  return rows.every(({ state }) => hasEnded(state))
+  return rows
 }
 
 async function* followOrder(deps: QueryDeps, indication: IndicationId, signal: AbortSignal): AsyncGenerator<QueryPage> {
@@ -80,17 +80,20 @@ async function* followOrder(deps: QueryDeps, indication: IndicationId, signal: A
   const change = watchChanges(deps, indication, signal)
   try {
     while (!signal.aborted) {
-      const ended = yield* viewOrder(deps, indication, isNews)
-      if (ended) return
-      await change.next()
+      const rows = yield* viewOrder(deps, indication, isNews)
+      if (rows.every(({ state }) => hasEnded(state))) return
+      await change.next(settleMsOf(rows.length))
     }
   } finally {
     change.stop()
   }
 }
 
+/** A look costs as much as the order has rows: of a large one a change is shown a little later, so that looking is no endpoint's main work. */
+const settleMsOf = (rows: number): Millis => Math.max(limits.follow.settleMs, Math.ceil(rows / limits.follow.rowsPerMs))
+
 /** Resolves a little after a change of the order, or at its expiry, which changes its view without an entry. */
-const watchChanges = (deps: QueryDeps, indication: IndicationId, signal: AbortSignal): { next(): Promise<void>; stop(): void } => {
+const watchChanges = (deps: QueryDeps, indication: IndicationId, signal: AbortSignal): { next(settleMs: Millis): Promise<void>; stop(): void } => {
   let changed = false
   let wake: (() => void) | undefined
   const note = (): void => {
@@ -101,17 +104,17 @@ const watchChanges = (deps: QueryDeps, indication: IndicationId, signal: AbortSi
     if (report.changed.some((cell) => cell.indication === indication)) note()
   })
   signal.addEventListener('abort', note)
-  const wait = (delayMs: number): Promise<void> =>
+  const waitForChange = (): Promise<void> =>
     new Promise((resolve) => {
-      const cancel = deps.timers.after(delayMs, resolve)
-      if (delayMs > limits.follow.settleMs) wake = () => { cancel(); resolve() }
+      const cancel = deps.timers.after(limits.follow.refreshMs, resolve)
+      wake = () => { cancel(); resolve() }
     })
   return {
-    async next() {
-      if (!changed) await wait(limits.follow.refreshMs)
+    async next(settleMs) {
+      if (!changed) await waitForChange()
       wake = undefined
       changed = false
-      if (!signal.aborted) await wait(limits.follow.settleMs)
+      if (!signal.aborted) await new Promise<void>((resolve) => deps.timers.after(settleMs, resolve))
       changed = false
     },
     stop() {

@@ -78,7 +78,7 @@ const judgeSubmission = (deps: SubmitDeps, indication: Indication): void => {
   const { chain } = deps.charters
   const now = deps.clock.now()
   for (const verdict of [judgeIndication(chain, body, now), judgeFreshness(body, now)]) if (!verdict.ok) throw new WritError(verdict.code, verdict.detail)
-  const targets = deps.queue.nodes().filter((node) => isTarget(body.target, { ...node, peer: node.key }))
+  const targets = deps.queue.profiles().filter((node) => isTarget(body.target, { ...node, peer: node.key }))
   const forbidden = targets.filter((node) => !isAuthorised(chain.current, body.admin, body.format, node)).map(({ name }) => name)
   if (forbidden.length === 0) return
   const shown = forbidden.slice(0, 5).join(', ')

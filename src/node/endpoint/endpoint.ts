@@ -57,7 +57,7 @@ export class Endpoint {
   constructor(deps: EndpointDeps, options: { readonly syncIntervalMs: number }) {
     this.#deps = deps
     this.#syncIntervalMs = options.syncIntervalMs
-    this.#directory = new Directory({ nodes: () => deps.queue.nodes(), clock: deps.clock })
+    this.#directory = new Directory({ nodes: () => deps.queue.profiles(), clock: deps.clock })
     this.#sync = new EndpointSync({ ...deps, announce: (report) => this.#announceMerged(report) }, options)
     this.#payloads = new PayloadKeeper({
       content: deps.content,

@@ -6,7 +6,7 @@ import { compareText, toBase32, utf8 } from '../../base/bytes.ts'
 import { sha256 } from '../../base/codec.ts'
 import { limits } from '../../base/limits.ts'
 import type { KeyId, Millis } from '../../base/brand.ts'
-import type { NodeRow } from '../../queue/views.ts'
+import type { NodeProfile } from '../../queue/views.ts'
 
 export interface Neighbour {
   readonly key: KeyId
@@ -20,13 +20,15 @@ interface Place {
 
 export class NeighbourRing {
   readonly #places: readonly Place[]
+  readonly #positions: ReadonlyMap<KeyId, string>
 
-  /** Of agents that listen and were heard of within a few pull intervals. */
-  constructor(nodes: readonly NodeRow[], now: Millis) {
+  /** Of agents that listen and were heard of within a few pull intervals. The ring `before` spares computing where those are that it had. */
+  constructor(nodes: readonly NodeProfile[], now: Millis, before?: NeighbourRing) {
     this.#places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
-      .map(({ key, addresses }) => ({ position: positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
+      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positions.get(key)) ?? positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
       .sort((left, right) => compareText(left.position, right.position))
+    this.#positions = new Map(this.#places.map(({ position, neighbour }) => [neighbour.key, position]))
   }
 
   /** At most `limits.network.neighboursMax`, never the agent itself. */

@@ -222,6 +222,11 @@ export class FrameStream {
         else if (this.#gone.signal.aborted) reject(this.#failure ?? goneReason)
         else resolve()
       }
+      // A window may open and the stream end within one packet: nothing would be heard of either any more.
+      if (signal.aborted || this.#gone.signal.aborted) {
+        settle()
+        return
+      }
       this.#stream.addEventListener('drain', settle)
       this.#stream.addEventListener('idle', settle)
       this.#gone.signal.addEventListener('abort', settle)

@@ -244,7 +244,7 @@ export class Libp2pNetwork implements Network {
     }
     if (admission.kind === 'guest') connection.limits = {}
     this.#peers.add(connection, admission)
-    if (!this.#warden.connect(admission)) {
+    if (connection.direction === 'inbound' && !this.#warden.connect(admission)) {
       connection.abort(new Error('the peer connects too often'))
       return
     }
@@ -257,7 +257,7 @@ export class Libp2pNetwork implements Network {
     const peer = keyIdOfPeer(connection.remotePeer)
     const admission = this.#hello.admissionOf(connection)
     if (peer !== undefined) this.#peers.remove(connection, peer)
-    if (admission !== undefined) this.#warden.disconnect(admission)
+    if (admission !== undefined && connection.direction === 'inbound') this.#warden.disconnect(admission)
   }
 
   #withAdmission<T>(peer: KeyId, act: (admission: Admission) => T): T | undefined {

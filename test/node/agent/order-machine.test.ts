@@ -34,6 +34,26 @@ test('an order that passes its first verification is received and handed over', 
   t.deepEqual(effects[1], { kind: 'hand-over', bundle })
 })
 
+const held = (running: boolean): OrderEvent => ({ kind: 'held', indication, bundle, running })
+
+test('an order that the executor held before this process started is asked after, fetched and ended as any other, and not reported anew', (t) => {
+  const machine = after()
+  t.deepEqual(machine.step(held(false), now), [])
+  t.deepEqual(machine.have(), [id])
+  t.deepEqual(machine.payloads(), [payload])
+  t.deepEqual(machine.step(offered(), now), [])
+  t.deepEqual(kindsOf(machine.step(wanted, now)), ['retrieving', 'fetch'])
+  machine.step(stated('succeeded'), now)
+  t.deepEqual(machine.have(), [])
+})
+
+test('an order that the executor runs is not forgotten while it runs, and one that has ended stays so', (t) => {
+  const machine = after(held(true))
+  machine.step({ kind: 'tick' }, now + limits.indication.validityMsMax)
+  t.deepEqual(machine.have(), [id])
+  t.deepEqual(after(offered(), stated('succeeded'), held(true)).have(), [])
+})
+
 test('an order that is known already is not taken up twice', (t) => {
   t.deepEqual(after(offered()).step(offered(), now), [])
 })

@@ -184,3 +184,31 @@ test('a request that cannot be read is refused', async (t) => {
   await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], wanted: null, extra: 1 })), { code: 'malformed' })
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
 })
+
+test('of more lives of a log than an answer may name, as many are named', async (t) => {
+  const { world, queue, agent, pull } = await setUp()
+  const lives = Array.from({ length: limits.pull.livesMax }, (_, index) => world.agent('web-1', { life: `life ${index}` }))
+  await queue.merge(bytesOf(...lives.flatMap(({ entries }) => entries)), 'test')
+  t.is((await queue.headsOf(agent.key)).length, limits.pull.livesMax + 1)
+  t.is((await pull()).acknowledged.length, limits.pull.livesMax)
+})
+
+test('of more cancellations of one order than an agent needs, as many as it may have are handed out', async (t) => {
+  const { world, pull, submit } = await setUp()
+  const had = world.order({ name: 'had' })
+  for (let count = 0; count < limits.queue.controlsPerOrderMax + 4; count += 1) world.cancel(had.id, count)
+  await submit()
+  const { work } = await pull({ have: [had.id] })
+  t.is(work.kind === 'orders' ? work.controls.length : 0, limits.queue.controlsPerOrderMax)
+})
+
+test('orders beyond what one answer may hold are left for the next', async (t) => {
+  const { world, pull, submit } = await setUp()
+  const parameters = Object.fromEntries(Array.from({ length: 15 }, (_, index) => [`P${index}`, 'x'.repeat(4000)]))
+  for (let count = 0; count < 20; count += 1) world.order({ name: `large ${count}`, parameters })
+  await submit()
+  const { work } = await pull()
+  const sizeBytes = work.kind === 'orders' ? work.bundles.reduce((total, { indication }) => total + indication.length, 0) : 0
+  t.true(work.kind === 'orders' && work.more)
+  t.true(sizeBytes > limits.pull.ordersBytesMax - 64 * 1024 && sizeBytes < limits.pull.ordersBytesMax + 64 * 1024, `${sizeBytes} bytes`)
+})

@@ -135,6 +135,28 @@ test('who follows an order sees it at once, then only what changed, until it has
   t.is(seen.at(-1)?.order.counts.succeeded, 2)
 })
 
+test('an order with many rows is looked at less often', async (t) => {
+  const size = 2 * limits.follow.settleMs * limits.follow.rowsPerMs
+  const made = await setUp(size)
+  const { world, queue, agents, clock, submit } = made
+  const order = world.order()
+  await submit()
+  const { asker, seen, reading } = follow(made, order.id)
+  await settled()
+  const before = seen.length
+  const [first] = agents
+  if (first === undefined) return t.fail()
+  first.say(receipts(said(order.id, 'received')))
+  await queue.merge(bytesOf(...first.entries), 'test')
+  await clock.pass(limits.follow.settleMs)
+  t.is(seen.length, before)
+  await clock.pass(limits.follow.settleMs)
+  t.is(seen.length, before + 1)
+  asker.abort()
+  await clock.pass(limits.follow.refreshMs)
+  await reading
+})
+
 test('the last view of an order that ends while it is read counts what its rows say', async (t) => {
   const made = await setUp(1)
   const { world, queue, agents, submit } = made

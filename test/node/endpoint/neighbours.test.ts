@@ -37,6 +37,17 @@ test('the choice does not depend on the order of the nodes, and hardly on who jo
   t.true(changed.length < 40, `${changed.length} of 200 got others`)
 })
 
+test('a ring that is made from the one before is as one that is made afresh', (t) => {
+  const nodes = fleet(50)
+  const first = new NeighbourRing(nodes.slice(0, 40), startedAt)
+  const second = new NeighbourRing(nodes.slice(10), startedAt, first)
+  const third = new NeighbourRing(nodes, startedAt, second)
+  for (const { key } of nodes) {
+    t.deepEqual(second.choose(key), new NeighbourRing(nodes.slice(10), startedAt).choose(key))
+    t.deepEqual(third.choose(key), new NeighbourRing(nodes, startedAt).choose(key))
+  }
+})
+
 test('the load is spread: nobody is the neighbour of a large part of the fleet', (t) => {
   const nodes = fleet(300)
   const ring = new NeighbourRing(nodes, startedAt)

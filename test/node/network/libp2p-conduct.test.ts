@@ -17,7 +17,7 @@ import { submitProtocol } from '../../../src/node/protocol/submit.ts'
 import { syncProtocol } from '../../../src/queue/sync-message.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { adminLoopback, nodeLoopback } from '../../fixtures/loopback.ts'
-import { startedAt } from '../../fixtures/mesh.ts'
+import { startedAt, stillClock } from '../../fixtures/mesh.ts'
 import { bytesOf, randomOf, receipts, said } from '../../queue/world.ts'
 import { ask, endpointWorld, madeAt } from '../endpoint-world.ts'
 import { MemoryOutputs, RecordingLog } from '../in-memory.ts'
@@ -29,14 +29,17 @@ import type { World } from '../../queue/world.ts'
 const movingClock: SteadyClock = { now: () => startedAt + performance.now(), monotonic: () => performance.now() }
 const protocols = [pullProtocol, outputProtocol, syncProtocol, submitProtocol, queryProtocol]
 
-/** A real endpoint and two agents; the flooder's libp2p is laid open. */
-const setUp = async (t: ExecutionContext) => {
+/**
+ * A real endpoint and two agents; the flooder's libp2p is laid open. With a clock that stands still nothing is forgiven, and
+ * nothing depends on how fast the machine is.
+ */
+const setUp = async (t: ExecutionContext, clock = stillClock) => {
   const made = await endpointWorld()
   const { world, charters, queue } = made
   const { mesh } = world
   const topics = [indicationsTopic(mesh.mesh), receiptsTopic(mesh.mesh)]
   const log = new RecordingLog()
-  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock: movingClock } })
+  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock } })
   const gossip = new Gossip({ network, charters, log })
   new Endpoint({ ...made, network, gossip, outputs: new MemoryOutputs(), counter: mesh.key('peer:endpoint-1'), random: randomOf('endpoint'), log }, { syncIntervalMs: 5000 }).listen()
   gossip.hearIndications(() => undefined)
@@ -204,4 +207,14 @@ test.serial('of many connections of one peer the oldest go, and the newest answe
   await eventually(() => connection.status, (status) => status !== 'open')
   t.is(host.getConnections().length, limits.conduct.ranks.node.connectionsMax)
   await hostile.request(network.self, pullProtocol, pullOf(world, 'web-2'))
+})
+
+test.serial('whoever asks one question after the other is slowed to its rate, and not cut off', async (t) => {
+  const { network, hostile, world, log } = await setUp(t, movingClock)
+  const message = pullOf(world, 'web-2')
+  const { burst, perSecond } = limits.conduct.questionsPerProtocol
+  const startedMs = performance.now()
+  for (let count = 0; count < burst + perSecond; count += 1) await hostile.request(network.self, pullProtocol, message)
+  t.true(performance.now() - startedMs >= 980, 'the burst and a second of the rate take a second at least')
+  t.deepEqual([network.peers().length, cutOffs(log)], [2, []])
 })

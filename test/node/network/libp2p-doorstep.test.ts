@@ -45,3 +45,15 @@ test('those who leave make room again', async (t) => {
   await eventually(() => agent.connect(endpoint.self, endpoint.addresses()).then(() => true, () => false), (isIn) => isIn)
   t.is(agent.peers().length, 1)
 })
+
+test('in all, no more wait at the door than there is room for, and what is beyond is turned away at once', async (t) => {
+  const { network: endpoint } = nodeLoopback(t, mesh, mesh.node('endpoint-1'))
+  await endpoint.start()
+  const share = pendingConnectionsPerAddressMax - 50
+  const places = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+  const sockets = (await Promise.all(places.map((place) => loiter(t, endpoint.addresses()[0] ?? '', place, share)))).flat()
+  const excess = places.length * share - limits.network.incomingPendingConnectionsMax
+  await eventually(() => sockets.filter((socket) => socket.closed).length, (count) => count === excess)
+  t.true(excess > 0)
+  for (const socket of sockets) socket.destroy()
+})

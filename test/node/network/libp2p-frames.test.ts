@@ -99,3 +99,11 @@ test('whoever may hold no more is told so, in both directions', async (t) => {
   far.send(encodeFrame(new Uint8Array(200)))
   await t.throwsAsync(frames.next(never), { code: 'too-many-requests' })
 })
+
+test('an answer whose asker takes a little and leaves within one packet is not waited for', async (t) => {
+  const near = await muxedStream((far) => far.pause())
+  const sent = new FrameStream(near, 1000).send([new Uint8Array(1024 * 1024)], never)
+  near.dispatchEvent(new Event('drain'))
+  ;(near as Stream & { onRemoteReset(): void }).onRemoteReset()
+  await t.throwsAsync(sent, { code: 'connection-lost' })
+})

@@ -14,6 +14,7 @@ import { peerIdOf, privateKeyOf } from '../../../src/node/network/libp2p-identit
 import { eventually } from '../../fixtures/eventually.ts'
 import { adminLoopback, createLoopback, guestLoopback, nodeLoopback, type LoopbackSettings } from '../../fixtures/loopback.ts'
 import { startedAt, TestMesh, type TestKey } from '../../fixtures/mesh.ts'
+import { RecordingLog } from '../in-memory.ts'
 
 const mesh = new TestMesh()
 const other = new TestMesh({ name: 'other' })
@@ -121,6 +122,45 @@ test('a peer that goes on without a hello reaches nothing and is hung up on', as
   await t.throwsAsync(connection.newStream(open, { signal: AbortSignal.timeout(2000) }))
   await eventually(() => connection.status, (status) => status !== 'open', 2 * limits.network.helloTimeoutMs)
   t.deepEqual(endpoint.peers(), [])
+})
+
+test('a hello that is announced larger than hellos may be is refused before it is read, and a flood behind it is not kept', async (t) => {
+  const log = new RecordingLog()
+  const endpoint = await fortress(t, { log })
+  const host = await createLibp2p({
+    privateKey: privateKeyOf(web.seed),
+    transports: [tcp()],
+    connectionEncrypters: [(components) => {
+      const inner = noise()(components)
+      const secure = inner.secureOutbound.bind(inner)
+      return Object.assign(inner, {
+        protocol: helloProtocol,
+        secureOutbound: async (...connection: Parameters<typeof secure>) => {
+          const secured = await secure(...connection)
+          secured.connection.send(Uint8Array.of(0x00, 0x04, 0x00, 0x01))
+          for (let count = 0; count < 64; count += 1) secured.connection.send(new Uint8Array(32_768))
+          return secured
+        }
+      })
+    }],
+    streamMuxers: [yamux()]
+  })
+  t.teardown(() => host.stop())
+  await t.throwsAsync(async () => {
+    const connection = await host.dial(endpoint.addresses().map((address) => multiaddr(`${address}/p2p/${peerIdOf(endpoint.self).toString()}`)))
+    await connection.newStream(open)
+  })
+  t.deepEqual(endpoint.peers(), [])
+  t.deepEqual(log.lines.map(({ fields }) => fields['code']).filter(Boolean), ['oversized'])
+})
+
+test('refused connections are worth a line each, a flood of them is not', async (t) => {
+  const log = new RecordingLog()
+  const endpoint = await fortress(t, { log })
+  const { network } = createLoopback(t, mesh, fresh, 'agent', credentialOf(mesh, 'web-1'), { listen: [] })
+  await network.start()
+  for (let count = 0; count < limits.network.refusalsLoggedBurst + 5; count += 1) await t.throwsAsync(network.connect(endpoint.self, endpoint.addresses()), { code: 'bad-credential' })
+  t.is(log.lines.filter(({ level, message }) => level === 'info' && message === 'connection refused').length, limits.network.refusalsLoggedBurst)
 })
 
 test('newer charters are handed to the one who answers before it judges', async (t) => {

@@ -1,0 +1,78 @@
+/**
+ * Bugs that are planted on purpose, each an exact replacement in the source: what the checkers do not find they do not
+ * check. docs/SIMULATION.md lists them.
+ */
+export interface Replacement {
+  /** From the project's folder. */
+  readonly file: string
+  /** Occurs exactly once. */
+  readonly from: string
+  readonly to: string
+}
+
+export interface Mutant {
+  readonly name: string
+  readonly scenario: string
+  /** One of these finds it. */
+  readonly checkers: readonly string[]
+  /** It is found under one of the seeds 1 to this. */
+  readonly seedsMax: number
+  readonly replacements: readonly Replacement[]
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'journal written after spawn',
+    scenario: 'crash-storm',
+    checkers: ['started-once'],
+    seedsMax: 20,
+    replacements: [
+      {
+        file: 'src/executor/job-machine.ts',
+        from: "this.#effects.push({ kind: 'record-started', order, attempt: job.attempts, statement }, { kind: 'spawn', order })",
+        to: "this.#effects.push({ kind: 'spawn', order }, { kind: 'record-started', order, attempt: job.attempts, statement })"
+      }
+    ]
+  },
+  {
+    name: 'own log trimmed before acknowledgement',
+    scenario: 'gossip-off',
+    checkers: ['receipts-acknowledged', 'orders-end', 'no-receipt-lost'],
+    seedsMax: 5,
+    replacements: [
+      { file: 'src/queue/own-log.ts', from: 'await store.write([put(entryKey(incarnation, sequence), entry.bytes), this.#livesChange(lives)], { durable })', to: "await store.write([put(entryKey(incarnation, sequence), entry.bytes), { kind: 'delete', key: entryKey(incarnation, sequence - 1) }, this.#livesChange(lives)], { durable })" }
+    ]
+  },
+  {
+    name: 'fold that depends on order',
+    scenario: 'restored-backups',
+    checkers: ['fold', 'queues-converge', 'orders-end'],
+    seedsMax: 20,
+    replacements: [{ file: 'src/queue/fold.ts', from: 'if (difference !== 0) return difference > 0 ? left : right', to: 'if (difference !== 0) return right' }]
+  },
+  {
+    name: 'gap skipped',
+    scenario: 'lossy',
+    checkers: ['digest', 'queues-converge', 'no-receipt-lost', 'orders-end', 'receipts-acknowledged'],
+    seedsMax: 5,
+    replacements: [{ file: 'src/queue/log.ts', from: "if (entry.sequence > next) return { kind: 'gap', from: next }", to: "if (entry.sequence > next) return { kind: 'append' }" }]
+  },
+  {
+    name: 'expiry ignored',
+    scenario: 'lossy',
+    checkers: ['no-late-start'],
+    seedsMax: 5,
+    replacements: [
+      { file: 'src/trust/order.ts', from: 'if (now > indication.expiresAt) return', to: 'if (now > Infinity) return' },
+      { file: 'src/executor/job-machine.ts', from: 'else if (now > order.body.expiresAt) this', to: 'else if (now > Infinity) this' },
+      { file: 'src/queue/order-views.ts', from: '|| now > body.expiresAt || now < body.notBefore ||', to: '|| now < body.notBefore ||' }
+    ]
+  },
+  {
+    name: "outcome accepted without the executor's signature",
+    scenario: 'hostile-agent',
+    checkers: ['receipts-true'],
+    seedsMax: 3,
+    replacements: [{ file: 'src/queue/gathering.ts', from: '} else if (receipt.statement.body.executor === executor) {', to: '} else if (executor !== null) {' }]
+  }
+]

@@ -1,0 +1,46 @@
+/** What several scenarios draw alike. */
+import { calmWeather, type Weather } from '../fabric.ts'
+import type { KeyId, Millis } from '../../src/base/brand.ts'
+import type { OrderDraft } from '../simulated-admin.ts'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { Span, Story } from '../story.ts'
+import type { World } from '../world.ts'
+
+export const second: Millis = 1000
+export const minute: Millis = 60 * second
+
+/** While things go wrong. */
+export const stormMs: Millis = 75 * second
+
+/** Nothing goes wrong. */
+export const peace: Omit<Story, 'orders'> = { gossip: true, weather: calmWeather, troubles: [], intruders: [], equivocation: null, healAtMs: stormMs }
+
+export const endpointsOf = (world: World): KeyId[] => world.endpoints.map(({ peer }) => peer.key)
+export const agentsOf = (world: World): KeyId[] => world.agents.map(({ peer }) => peer.key)
+export const everybody = (world: World): KeyId[] => [...endpointsOf(world), ...agentsOf(world)]
+
+export const byName = (nodes: readonly KeyId[]): Pick<OrderDraft, 'target' | 'targets'> => ({ target: { kind: 'nodes', nodes: [...nodes].sort() }, targets: nodes })
+
+export const drawMs = (random: SeededRandom, { fromMs, untilMs }: Span): Millis => random.between(fromMs, untilMs)
+
+/** Within the storm, after most have started. */
+export const drawSpan = (random: SeededRandom, longestMs: Millis): Span => {
+  const fromMs = random.between(5 * second, stormMs - longestMs / 2)
+  return { fromMs, untilMs: fromMs + random.between(2 * second, longestMs) }
+}
+
+export const drawBadWeather = (random: SeededRandom): Weather => ({
+  delayMsMin: random.between(1, 20),
+  delayMsMax: random.between(100, 2000),
+  lossShare: 0.1 + 0.1 * random.fraction(),
+  duplicateShare: 0.2 * random.fraction()
+})
+
+/** As between cities: now and then something is lost. */
+export const drawMildWeather = (random: SeededRandom): Weather => ({ delayMsMin: 1, delayMsMax: random.between(20, 200), lossShare: 0.02 * random.fraction(), duplicateShare: 0.05 })
+
+/** From `least` to 7, few more often, and always leaving an agent. */
+export const drawEndpoints =
+  (least: number) =>
+  (nodes: number, random: SeededRandom): number =>
+    Math.min(nodes - 1, least + Math.floor((8 - least) * random.fraction() ** 1.5))
