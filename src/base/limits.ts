@@ -2,6 +2,8 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
+import { commandLimits } from './command-limits.ts'
+import { fetchLimits } from './fetch-limits.ts'
 import { storageLimits } from './storage-limits.ts'
 
 const KiB = 1024
@@ -74,7 +76,6 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
-  ...storageLimits,
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -349,27 +350,7 @@ export const limits = {
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },
-  fetch: {
-    /** An attempt ends when no block arrived for this long. */
-    attemptTimeoutMs: 30 * second,
-    /** One block from one peer: 8 in flight of 256 KiB arrive within it from 0.9 Mbit/s upwards. */
-    blockTimeoutMs: 20 * second,
-    blocksInFlightMax: 8,
-    /** Asked in turn within one attempt, so that the load spreads and a silent peer does not stop it. */
-    providersPerAttemptMax: 3,
-    /** The wait between attempts varies by this share, so that a fleet does not come back at once. */
-    backoffJitterShare: 0.25,
-    /** A bitswap message: three blocks. Each resets the receiver's timeout, so smaller is safer on slow links. */
-    messageBytesMax: 1 * MiB,
-    /** A peer that had not the block earlier is asked again: the answer to a later question, and this, are waited for. */
-    secondLookMs: 500,
-    /** All that a peer asked for in one go; 10 s, the library's default, cut transfers off on slow links. */
-    messageTimeoutMs: 120 * second,
-    deadlineMs: 1 * hour,
-    backoffMsMin: 500,
-    backoffMsMax: 30 * second,
-    concurrentMax: 2
-  },
+  ...fetchLimits,
   status: {
     intervalMs: 1 * second,
     /** The status is written down at least this often, so that a reader can tell an old one. */
@@ -378,18 +359,6 @@ export const limits = {
   query: {
     rowsMax: 10_000
   },
-  cli: {
-    /** A summary of one line or more per agent still fits on a screen or two; above it only what did not succeed is shown. */
-    summaryAgentsMax: 20,
-    /** Of each agent's output, when there are several. */
-    summaryLinesMax: 10,
-    summaryLinesOfOneMax: 50,
-    /** Agents that are named while they are waited for. */
-    waitingNamesMax: 4,
-    /** Where progress is plain lines, as in a log of a pipeline. */
-    plainProgressMs: 1 * second,
-    nameColumnMax: 40,
-    /** An order that expires sooner reaches nobody. */
-    expiresMsMin: 1 * second
-  }
+  ...storageLimits,
+  ...commandLimits
 } as const
