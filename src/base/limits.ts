@@ -79,6 +79,8 @@ export const limits = {
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
+    /** A clock that was set by more than the tolerance is believed after this: whoever sets it wrongly has a minute to set it right. */
+    clockSettleMs: 1 * minute,
     charterValidityMs: 400 * day,
     credentialValidityMs: 400 * day,
     sessionValidityMs: 1 * hour,
@@ -221,10 +223,27 @@ export const limits = {
     haveMax: 1024,
     /** A node signs its presence anew after this: below the shortest wait between two timed questions, so that each of these brings news. */
     presenceAgeMs: 20 * second,
-    /** Lives of one agent's log: a new one begins after each restored backup. */
+    /**
+     * Lives of one author's log: a new one begins after each restored backup. At 100 bytes each an answer names them in 25 KiB.
+     * At the bound nothing is appended any more, and the node must be enrolled anew.
+     */
     livesMax: 256,
     /** How old the endpoints and neighbours in an answer may be. */
     directoryAgeMs: 2 * second
+  },
+  ownLog: {
+    /** A checkpoint is some 2 KiB of credential for 256 entries of 1 KiB: below 1%. An outbox that is acknowledged keeps at most two of these runs. */
+    checkpointEntries: 256,
+    /** Dropped at once; what is left goes with the next. */
+    trimEntriesMax: 4096,
+    /** How long the second endpoint is waited for after the first has told how far it knows the own log. */
+    secondAnswerMs: 5 * second,
+    /** An endpoint's own agent waits this long for any other endpoint, and goes on in a new life then. */
+    noAnswerMs: 10 * second,
+    /** Lives that begin only because nobody could be asked leave half of them for restores. */
+    precautionLivesMax: 128,
+    /** When every endpoint that answers lacks more of the log than is kept, others may still bring it by sync for this long. */
+    strandedMs: 10 * minute
   },
   submit: {
     /** Once one endpoint holds an order, how long the next may keep the operator waiting. */
@@ -300,6 +319,8 @@ export const limits = {
     cacheBytesMax: 4096 * MiB,
     frameBytesMax: 1 * MiB,
     chunkBytesMax: 256 * KiB,
+    /** In one message: at 16 KiB each they fill half a frame. */
+    adoptedStatementsMax: 32,
     restartMsMin: 200,
     restartMsMax: 30 * second,
     /** Between the agent's start and the word that it is stable: its next restart waits the shortest time again. */
@@ -321,6 +342,8 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** While orders wait for their time, the clock is looked at this often: a jump ahead is not slept through. */
+    clockLookMs: 1 * minute,
     /** Between two tries at a journal that cannot be written. */
     journalRetryMsMin: 250,
     journalRetryMsMax: 10 * second,
