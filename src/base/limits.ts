@@ -147,7 +147,9 @@ export const limits = {
   },
   receipts: {
     /** States that follow each other within this share one entry, and so one signature; an outcome never waits. A short command is one entry. */
-    settleMs: 200
+    settleMs: 200,
+    /** Between two tries to keep receipts, where the disk is full. */
+    retryMsMax: 10 * second
   },
   follow: {
     /** Changes of an order that come within this are shown together. */
