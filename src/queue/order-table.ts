@@ -5,7 +5,7 @@
 import { compareText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { put, remove, type KeyValueStore } from '../base/key-value-store.ts'
-import { controlKind, type ControlBody } from '../record/control.ts'
+import { controlKind, type CancelBody } from '../record/control.ts'
 import { indicationKind } from '../record/indication.ts'
 import { decodeRecord, type Verified } from '../record/record.ts'
 import { compileTarget, isAuthorisedControl, type Indication, type Targetable } from '../trust/order.ts'
@@ -27,7 +27,7 @@ export interface LoadedOrder extends Order {
   readonly roster: Roster
 }
 
-export type Control = Verified<ControlBody>
+export type Control = Verified<CancelBody>
 
 /** A cell as it is after a change; undefined when nothing is said of it any more. */
 export interface RefoldedCell {
@@ -69,7 +69,7 @@ export class OrderTable {
     const table = new OrderTable(deps)
     for await (const [, bytes] of store.entries(ranges.controls)) {
       const decoded = decodeRecord(controlKind, bytes)
-      if (decoded.ok) table.#addControl(decoded.value as Control)
+      if (decoded.ok && decoded.value.body.action === 'cancel') table.#addControl(decoded.value as Control)
     }
     for (const key of await collectKeys(store, ranges.expiringFrom(Math.max(0, clock.now() - limits.trust.clockToleranceMs)))) {
       const order = await table.get(lastPart(key) as IndicationId)

@@ -6,6 +6,7 @@ import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { accept, type Result } from '../base/result.ts'
 import { verifySignature, type CheckSignature } from '../record/keys.ts'
+import { listForks, type Fork } from './fork-list.ts'
 import { emptyHead, type Head } from './log.ts'
 import { LogTable, type EntryBounds, type EntryPage } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
@@ -14,6 +15,7 @@ import { OrderTable, type Control } from './order-table.ts'
 import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
 import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
+import { ThawTable } from './thaw-table.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
@@ -47,6 +49,7 @@ interface Tables {
   readonly logs: LogTable
   readonly nodes: NodeTable
   readonly orders: OrderTable
+  readonly thaws: ThawTable
   readonly pending: PendingEntries
   readonly checkSignature: CheckSignature
 }
@@ -69,19 +72,21 @@ export class Queue {
     const logs = await LogTable.open(store, deps.random)
     const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
-    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), checkSignature })
+    const thaws = await ThawTable.open(store)
+    return new Queue(deps, options, { store, logs, nodes, orders, thaws, pending: new PendingEntries(), checkSignature })
   }
 
   /**
    * Takes in entries of any logs, in any order. What is wrong with them is in the report; throws `store-write-failed`
-   * alone, and then nothing has changed. With `durable` all that was accepted is on disk when the promise resolves.
+   * alone, and then nothing has changed. With `durable` all that was accepted is on disk when the promise resolves. `mayBeginAt` is for
+   * entries from an endpoint that holds nothing below the checkpoints among them: logs begin there that are not held so far.
    */
-  async merge(entries: readonly Uint8Array[], source: string, options: { readonly durable?: boolean } = {}): Promise<MergeReport> {
+  async merge(entries: readonly Uint8Array[], source: string, options: { readonly durable?: boolean; readonly mayBeginAt?: 'checkpoint' } = {}): Promise<MergeReport> {
     const chain = this.#deps.chain()
     const preparing = prepareMerge(this.#tables, chain, entries)
     // Its failure is met where it is awaited, which may be after other merges.
     preparing.catch(() => undefined)
-    const report = await this.#mutex.run(async () => applyMerge(this.#tables, chain, await preparing, { source, durable: options.durable ?? false }))
+    const report = await this.#mutex.run(async () => applyMerge(this.#tables, chain, await preparing, { source, durable: options.durable ?? false, mayBeginAt: options.mayBeginAt ?? null }))
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
     return report
@@ -101,6 +106,11 @@ export class Queue {
   /** All lives of an author's log. */
   async headsOf(author: KeyId): Promise<LogState[]> {
     return this.#tables.logs.statesOf(author)
+  }
+
+  /** Forks that are known, whether an admin has thawed them or not. */
+  async forks(): Promise<Fork[]> {
+    return listForks(this.#tables)
   }
 
   /** 32 bytes over all heads: equal where the same logs are held. */
