@@ -136,7 +136,7 @@ export const applyMerge = async (
   await deps.orders.stageMembers(deps.nodes.stage(gatherCredentials(prepared.opened), stage), stage)
   await deps.orders.stageWithdrawal(withdrawal, stage)
   const indications = await deps.orders.stageIndications(told.indications, stage)
-  const controls = deps.orders.stageControls(told.controls, stage)
+  const controls = await deps.orders.stageControls(told.controls, stage)
   const changed = await deps.orders.stageCells(told.facts, stage, withdrawal.cells)
   // What arrived before may not be on disk yet: a durable write of anything takes it along.
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)

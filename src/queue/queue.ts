@@ -8,13 +8,14 @@ import { accept, type Result } from '../base/result.ts'
 import { verifySignature, type CheckSignature } from '../record/keys.ts'
 import { listForks, type Fork } from './fork-list.ts'
 import { emptyHead, type Head } from './log.ts'
+import { dropBelowCheckpoint, logsWithCheckpoints } from './log-retention.ts'
 import { LogTable, type EntryBounds, type EntryPage } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
 import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
 import { OrderTable, type Control } from './order-table.ts'
 import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
-import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
+import { keptMsOf, pruneOrders, type PruneReport, type Retention } from './retention.ts'
 import { ThawTable } from './thaw-table.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
@@ -60,6 +61,8 @@ export class Queue {
   readonly #tables: Tables
   readonly #mutex = new Mutex()
   readonly #listeners = new Set<MergeListener>()
+  /** Arrivals up to here were looked at for entries that are gone. */
+  #swept = 0
 
   private constructor(deps: QueueDeps, options: QueueOptions, tables: Tables) {
     this.#deps = deps
@@ -223,7 +226,22 @@ export class Queue {
     return payloadsOf(this.#tables.orders, now)
   }
 
+  /** Drops what retention lets go, in parts between which merges get their turn. */
   async prune(now: Millis): Promise<PruneReport> {
-    return this.#mutex.run(async () => pruneOrders(this.#tables.store, this.#tables.orders, this.#options.retention, now))
+    const { retention } = this.#options
+    const total = { orders: 0, rows: 0 }
+    let more = true
+    while (more) {
+      const { orders, rows } = await this.#mutex.run(async () => pruneOrders(this.#tables.store, this.#tables.orders, retention, now))
+      total.orders += orders
+      total.rows += rows
+      more = orders === limits.queue.prunedAtOnce
+    }
+    for (const name of await logsWithCheckpoints(this.#tables.store)) {
+      let again = true
+      while (again) ({ again } = await this.#mutex.run(async () => dropBelowCheckpoint(this.#tables, name, keptMsOf(retention), now)))
+    }
+    this.#swept = (await this.#mutex.run(async () => this.#tables.logs.sweepArrivals(this.#swept, limits.queue.sweptAtOnce))) ?? 0
+    return total
   }
 }

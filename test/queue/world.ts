@@ -117,6 +117,10 @@ export class World {
     return this.admin.say({ kind: 'control', control: sealRecord(controlKind, body, [this.mesh.admin]).bytes })
   }
 
+  checkpoint(log: Author & { readonly node?: TestNode }): Verified<EntryBody> {
+    return log.say({ kind: 'checkpoint', credential: log.node?.credential.bytes ?? null })
+  }
+
   /** In the log of an admin: of the entries with that number, `keep` counts. */
   thaw(log: Author, sequence: number, keep: Verified<EntryBody>, at = madeAt + 1, author: Author = this.admin): Verified<EntryBody> {
     const body = { mesh: this.mesh.mesh, admin: author.key, action: 'thaw' as const, author: log.key, incarnation: log.incarnation, sequence, keep: keep.id, at }
