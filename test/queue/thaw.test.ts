@@ -65,6 +65,18 @@ test('where a thaw comes first, the other branch never freezes anything', async 
   t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.id, frozenAt]), [[at(agent, 6).id, null]])
 })
 
+test('a choice settles what lies above it, and nothing below', async (t) => {
+  const { world, agent, branch, judge } = forked()
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...world.admin.entries, ...agent.entries, world.thaw(agent, 5, at(agent, 5), madeAt, judge)), 'test')
+  await queue.merge(bytesOf(at(branch, 5)), 'test')
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.sequence, frozenAt]), [[6, null]])
+  const early = agent.branch(1)
+  for (const kind of ['one', 'two']) early.say({ kind: 'fault', fault: { kind, subject: '', detail: '' } })
+  await queue.merge(bytesOf(at(early, 3)), 'test')
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.sequence, frozenAt]), [[1, 2]])
+})
+
 test('of contradicting thaws the newest counts', async (t) => {
   const { world, agent, branch, judge } = forked()
   const thaws = [world.thaw(agent, 4, at(branch, 4), madeAt + 2, judge), world.thaw(agent, 4, at(agent, 4), madeAt + 1, judge)]
