@@ -261,6 +261,10 @@ export const limits = {
     controlsPerOrderMax: 16,
     /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
     verifyChunk: 128,
+    /** Orders, and entries below checkpoints, that housekeeping drops before it lets others in: some milliseconds each. */
+    prunedAtOnce: 256,
+    /** Entries looked at for one log, and arrivals for all, in one go of housekeeping: a million are through within two days. */
+    sweptAtOnce: 4096,
     /** Between two looks at what may be dropped. */
     housekeepingMs: 10 * minute,
     labelRetentionMs: 30 * day
