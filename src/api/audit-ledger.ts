@@ -79,10 +79,8 @@ export class AuditLedger {
       const { id, body } = said.indication
       this.#put(`o/${id}`, { name: body.name, format: body.format, admin: body.admin, createdAt: body.createdAt } satisfies Given)
       this.#changes.push(put(`t/${pad(body.createdAt)}/${id}`, new Uint8Array()))
-    } else if (said.kind === 'control') {
-      const { control } = said
-      if (control.action !== 'cancel') return
-      const { admin, at, indication } = control
+    } else if (said.kind === 'cancel') {
+      const { admin, at, indication } = said.control
       this.#put(`c/${indication}/${this.#next()}`, { admin, at } satisfies Cancel)
     } else {
       this.#put(`r/${said.indication}/${said.agent}/${this.#next()}`, said.fact)
