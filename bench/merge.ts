@@ -57,10 +57,10 @@ const takeTurn = ({ logs }: Fleet, turn: number, run: Case['run']): readonly Sea
   return logs.slice(turn * logsEach, (turn + 1) * logsEach).flat()
 }
 
-const chunk = <Item>(items: readonly Item[], size: number): Item[][] => Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
+export const chunk = <Item>(items: readonly Item[], size: number): Item[][] => Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
 
 /** Runs the tasks in their order, so many at once; gives the seconds that it took. */
-const timeTasks = async (tasks: readonly (() => Promise<unknown>)[], inFlight: number): Promise<number> => {
+export const timeTasks = async (tasks: readonly (() => Promise<unknown>)[], inFlight: number): Promise<number> => {
   const waiting = tasks.values()
   const startedAt = performance.now()
   await Promise.all(

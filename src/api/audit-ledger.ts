@@ -80,7 +80,9 @@ export class AuditLedger {
       this.#put(`o/${id}`, { name: body.name, format: body.format, admin: body.admin, createdAt: body.createdAt } satisfies Given)
       this.#changes.push(put(`t/${pad(body.createdAt)}/${id}`, new Uint8Array()))
     } else if (said.kind === 'control') {
-      const { admin, at, indication } = said.control
+      const { control } = said
+      if (control.action !== 'cancel') return
+      const { admin, at, indication } = control
       this.#put(`c/${indication}/${this.#next()}`, { admin, at } satisfies Cancel)
     } else {
       this.#put(`r/${said.indication}/${said.agent}/${this.#next()}`, said.fact)
