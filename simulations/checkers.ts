@@ -114,8 +114,8 @@ export class Checkers {
   /** What is begun and not brought to an end. */
   async #findPending(): Promise<Unmet[]> {
     const unmet: Unmet[] = []
-    for (const { name, agent, executorDisk, jobs } of this.#deps.machines()) {
-      const pending = { orders: agent?.node.vitals().queueLength ?? 0, 'journal rows': await count(executorDisk, 'active/'), statements: await count(executorDisk, 'statement/'), processes: jobs.count }
+    for (const { name, agent, executorDisk, jobs, unkept = 0 } of this.#deps.machines()) {
+      const pending = { orders: agent?.node.vitals().queueLength ?? 0, 'journal rows': await count(executorDisk, 'active/'), statements: unkept, processes: jobs.count }
       const found = Object.entries(pending).filter(([, number]) => number > 0)
       if (found.length > 0) unmet.push({ checker: 'nothing-pending', detail: `${name} has ${found.map(([what, number]) => `${number} ${what}`).join(', ')} that go nowhere` })
     }

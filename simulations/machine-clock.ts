@@ -1,8 +1,8 @@
 /** The clock on one machine's wall: it may be wrong by a constant, and be set forwards and backwards. */
-import type { Clock } from '../src/base/clock.ts'
+import type { Clock, SteadyClock } from '../src/base/clock.ts'
 import type { Millis } from '../src/base/brand.ts'
 
-export class MachineClock implements Clock {
+export class MachineClock implements SteadyClock {
   readonly #trueTime: Clock
   #aheadMs: Millis = 0
 

@@ -116,6 +116,11 @@ export class Machine {
     return this.#agent
   }
 
+  /** Statements that the executor still has to tell, `undefined` where it does not run. */
+  get unkept(): number | undefined {
+    return this.#executor?.executor.journal.unkept().length
+  }
+
   /** Starts what does not run: the executor, then its agent. */
   async start(): Promise<void> {
     this.#cancelStart?.()

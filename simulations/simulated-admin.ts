@@ -19,6 +19,7 @@ import { Life } from './life.ts'
 import { MachineClock } from './machine-clock.ts'
 import { MemoryBlocks, SimulatedContent } from './simulated-content.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
+import type { KnownLife } from '../src/queue/own-lives.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
 import type { EntryBody, EntryContent } from '../src/record/entry.ts'
 import type { Fabric } from './fabric.ts'
@@ -149,8 +150,12 @@ export class SimulatedAdmin {
   #append<T>(branch: Branch | undefined, compose: () => { readonly content: EntryContent; readonly with: T }): Promise<{ readonly appended: Verified<EntryBody>; readonly with: T }> {
     return this.#appending.run(async () => {
       const log = await this.#openLog(branch ?? this.#whole)
-      const { incarnation, head } = log.head()
-      if (branch === undefined && (await this.#askHeads({ kind: 'head', incarnation })) > head.sequence) await log.startIncarnation()
+      const known = branch === undefined ? await this.#askLives() : []
+      if (await log.isBehind(known)) {
+        await log.startIncarnation()
+        await log.note(known)
+      }
+      await log.checkpoint()
       const { content, with: rest } = compose()
       return { appended: await log.append(content, { durable: true }), with: rest }
     })
@@ -161,21 +166,21 @@ export class SimulatedAdmin {
     return OwnLog.open({ store: disk.open(this.#life), signer: identity.signer, mesh: world.chain.mesh, random, clock: this.clock })
   }
 
-  /** The highest that any endpoint says, once one has answered. */
-  async #askHeads(question: SubmitRequest): Promise<number> {
+  /** What all endpoints say that answer, once one has. */
+  async #askLives(): Promise<readonly KnownLife[]> {
     for (;;) {
-      const heads = await Promise.all(this.#deps.endpoints.map((endpoint) => this.#askHead(endpoint, question)))
-      const known = heads.filter((head) => head !== undefined)
-      if (known.length > 0) return Math.max(...known)
+      const answers = await Promise.all(this.#deps.endpoints.map((endpoint) => this.#askLivesOf(endpoint)))
+      const known = answers.filter((lives) => lives !== undefined)
+      if (known.length > 0) return known.flat()
       await this.#deps.fabric.time.pause(retryMs)
     }
   }
 
-  async #askHead({ key, addresses }: EndpointAddress, question: SubmitRequest): Promise<number | undefined> {
+  async #askLivesOf({ key, addresses }: EndpointAddress): Promise<readonly KnownLife[] | undefined> {
     try {
       await this.#network.connect(key, addresses)
-      const answer = await this.#ask(key, question, headTimeoutMs)
-      return answer.kind === 'head' ? answer.sequence : undefined
+      const answer = await this.#ask(key, { kind: 'lives' }, headTimeoutMs)
+      return answer.kind === 'lives' ? answer.lives : undefined
     } catch (error) {
       if (isWritError(error)) return undefined
       throw error

@@ -12,7 +12,7 @@ import { Journal } from '../src/executor/journal.ts'
 import { Verifier } from '../src/executor/verification.ts'
 import type { Channel } from '../src/executor/child-channel.ts'
 import type { CharterChain } from '../src/trust/charter-chain.ts'
-import type { Clock } from '../src/base/clock.ts'
+import type { SteadyClock } from '../src/base/clock.ts'
 import type { Executables, Payload } from '../src/executor/format.ts'
 import type { ExecutorLink } from '../src/node/agent/executor-link.ts'
 import type { IndicationId } from '../src/base/brand.ts'
@@ -105,7 +105,7 @@ export interface SimulatedExecutorDeps {
   /** Of this one process. */
   readonly life: Life
   readonly store: KeyValueStore
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly jobs: Jobs
   readonly log: Log
   /** Puts something between the executor and its processes. */

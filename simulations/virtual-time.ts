@@ -2,7 +2,7 @@
  * Time that passes only when nothing is left to do: events in the order of their times, and of their making where these
  * are equal. Between two events everything that waits for nothing but other code has run.
  */
-import type { Clock, Timers } from '../src/base/clock.ts'
+import type { SteadyClock, Timers } from '../src/base/clock.ts'
 import type { Millis } from '../src/base/brand.ts'
 
 interface Event {
@@ -23,7 +23,7 @@ const settle = (): Promise<void> => new Promise((resolve) => process.nextTick(re
 const pauseForEngine = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const eventsBetweenPauses = 1024
 
-export class VirtualTime implements Clock, Timers {
+export class VirtualTime implements SteadyClock, Timers {
   /** A binary heap: the first is the next. */
   readonly #heap: Event[] = []
   #now: Millis
@@ -35,6 +35,10 @@ export class VirtualTime implements Clock, Timers {
   }
 
   now(): Millis {
+    return this.#now
+  }
+
+  monotonic(): Millis {
     return this.#now
   }
 

@@ -100,7 +100,7 @@ export abstract class Intruder {
   protected pullRequest(entries: readonly Uint8Array[]): PullRequest {
     const { world, member, fabric } = this.deps
     const presence = sealRecord(presenceKind, { mesh: world.chain.mesh, node: member.peer.key, at: fabric.time.now(), release: '0.0.0', addresses: this.network.addresses() }, [member.peer])
-    return { charterVersion: 1, presence: presence.bytes, entries: [...entries], have: [] }
+    return { charterVersion: 1, presence: presence.bytes, entries: [...entries], have: [], wanted: null }
   }
 
   protected drawEndpoint(): EndpointAddress {

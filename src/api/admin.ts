@@ -10,7 +10,7 @@ import { WritError } from '../base/errors.ts'
 import { withAdminLog } from './admin-log.ts'
 import { buildIndication, buildPayload, findNode, resolveTarget } from './order-building.ts'
 import { openAdminConnection, type AdminConnection } from './admin-connection.ts'
-import { appendEntry, submitEntry } from './submission.ts'
+import { appendEntry, askLives, submitEntry } from './submission.ts'
 import { assembleViews } from './order-view.ts'
 import type { Admin, LogChunk, OrderDraft, OrderView, SubmitProgress, SubmittedOrder } from './types.ts'
 import type { EntryContent } from '../record/entry.ts'
@@ -111,7 +111,7 @@ class MeshAdmin implements Admin {
   async #append(content: EntryContent, payload: { readonly bytes: Uint8Array | null; readonly sizeBytes: number }, options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: SubmitProgress) => void }): Promise<string[]> {
     const { home, signer, charters } = this.#connection
     const log = { directory: home.paths.adminLog, mesh: charters.chain.mesh, signer }
-    const entry = await appendEntry(this.#connection, log, content)
+    const entry = await appendEntry(askLives(this.#connection), log, content)
     return submitEntry(this.#connection, log, { entry, payload: payload.bytes, payloadSizeBytes: payload.sizeBytes }, options)
   }
 

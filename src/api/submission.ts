@@ -7,6 +7,7 @@ import { withAdminLog, type AdminLogOptions } from './admin-log.ts'
 import type { AdminConnection } from './admin-connection.ts'
 import type { EntryBody, EntryContent } from '../record/entry.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
+import type { KnownLife } from '../queue/own-lives.ts'
 import type { SubmitProgress } from './types.ts'
 import type { Verified } from '../record/record.ts'
 
@@ -18,23 +19,33 @@ export interface Submission {
   readonly payloadSizeBytes: number
 }
 
+/** What one append asks of endpoints: how far each connected one knows the lives of the admin's log. */
+export type AskLives = () => Promise<readonly KnownLife[]>
+
+export const askLives = ({ session }: AdminConnection): AskLives => async () => {
+  const answers = await Promise.all(
+    session.connected().map((endpoint) =>
+      session.submit(endpoint, { kind: 'lives' }).then(
+        (answer) => (answer.kind === 'lives' ? answer.lives : []),
+        () => [] // one that went away meanwhile cannot hold the order back
+      )
+    )
+  )
+  return answers.flat()
+}
+
 /**
  * Appends to the admin's log. A restored home knows less of that log than an endpoint does: it goes on in a new life of
  * the log, not in a fork. Endpoints are asked while the log is not held.
  */
-export const appendEntry = async ({ session }: AdminConnection, log: AdminLogOptions, content: EntryContent): Promise<Verified<EntryBody>> => {
-  const { incarnation } = await withAdminLog(log, async (own) => own.head())
-  const heads = await Promise.all(
-    session.connected().map((endpoint) =>
-      session.submit(endpoint, { kind: 'head', incarnation }).then(
-        (answer) => (answer.kind === 'head' ? answer.sequence : 0),
-        () => 0 // one that went away meanwhile cannot hold the order back
-      )
-    )
-  )
+export const appendEntry = async (ask: AskLives, log: AdminLogOptions, content: EntryContent): Promise<Verified<EntryBody>> => {
+  const known = await ask()
   return withAdminLog(log, async (own) => {
-    const current = own.head()
-    if (current.incarnation === incarnation && Math.max(0, ...heads) > current.head.sequence) await own.startIncarnation()
+    if (await own.isBehind(known)) {
+      await own.startIncarnation()
+      await own.note(known)
+    }
+    await own.checkpoint()
     return own.append(content, { durable: true })
   })
 }

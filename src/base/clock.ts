@@ -8,6 +8,11 @@ export interface Clock {
   now(): Millis
 }
 
+export interface SteadyClock extends Clock {
+  /** Milliseconds since some moment, which go on evenly whatever is done to the wall clock: for spans alone. */
+  monotonic(): Millis
+}
+
 export interface Timers {
   /** Calls `action` once after `delayMs`; the returned function cancels it. */
   after(delayMs: Millis, action: () => void): () => void

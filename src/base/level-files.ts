@@ -77,7 +77,7 @@ export const copyFiles = (directory: string, target: string): boolean => {
     // The manifest first: what it names may be gone by the time it is copied, and that is noticed.
     copyFileSync(join(directory, manifest), join(target, manifest))
     for (const name of names) if (/\.(ldb|sst)$/.test(name)) shareFile(join(directory, name), join(target, name))
-    for (const name of namesIn(directory)) if (/\.log$/.test(name)) copyFileSync(join(directory, name), join(target, name))
+    for (const name of namesIn(directory)) if (name.endsWith('.log')) copyFileSync(join(directory, name), join(target, name))
     writeFileSync(join(target, 'CURRENT'), `${manifest}\n`)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false

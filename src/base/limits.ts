@@ -2,14 +2,10 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
+import { cliLimits } from './cli-limits.ts'
+import { day, hour, KiB, MiB, minute, second } from './units.ts'
 import { storageLimits } from './storage-limits.ts'
-
-const KiB = 1024
-const MiB = 1024 * KiB
-const second = 1000
-const minute = 60 * second
-const hour = 60 * minute
-const day = 24 * hour
+import { syncLimits } from './sync-limits.ts'
 
 export const limits = {
   record: {
@@ -78,6 +74,8 @@ export const limits = {
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
+    /** A clock that was set by more than the tolerance is believed after this: whoever sets it wrongly has a minute to set it right. */
+    clockSettleMs: 1 * minute,
     charterValidityMs: 400 * day,
     credentialValidityMs: 400 * day,
     sessionValidityMs: 1 * hour,
@@ -220,10 +218,27 @@ export const limits = {
     haveMax: 1024,
     /** A node signs its presence anew after this: below the shortest wait between two timed questions, so that each of these brings news. */
     presenceAgeMs: 20 * second,
-    /** Lives of one agent's log: a new one begins after each restored backup. */
+    /**
+     * Lives of one author's log: a new one begins after each restored backup. At 100 bytes each an answer names them in 25 KiB.
+     * At the bound nothing is appended any more, and the node must be enrolled anew.
+     */
     livesMax: 256,
     /** How old the endpoints and neighbours in an answer may be. */
     directoryAgeMs: 2 * second
+  },
+  ownLog: {
+    /** A checkpoint is some 2 KiB of credential for 256 entries of 1 KiB: below 1%. An outbox that is acknowledged keeps at most two of these runs. */
+    checkpointEntries: 256,
+    /** Dropped at once; what is left goes with the next. */
+    trimEntriesMax: 4096,
+    /** How long the second endpoint is waited for after the first has told how far it knows the own log. */
+    secondAnswerMs: 5 * second,
+    /** An endpoint's own agent waits this long for any other endpoint, and goes on in a new life then. */
+    noAnswerMs: 10 * second,
+    /** Lives that begin only because nobody could be asked leave half of them for restores. */
+    precautionLivesMax: 128,
+    /** When every endpoint that answers lacks more of the log than is kept, others may still bring it by sync for this long. */
+    strandedMs: 10 * minute
   },
   submit: {
     /** Once one endpoint holds an order, how long the next may keep the operator waiting. */
@@ -236,42 +251,7 @@ export const limits = {
     /** Commands that wait for their turn to append to one admin's log. */
     logTurnMs: 20 * second
   },
-  sync: {
-    intervalMs: 5 * second,
-    entriesBytesMax: 1 * MiB,
-    entriesMax: 4096,
-    chartersBytesMax: 1 * MiB,
-    /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
-    presencesMax: 1024,
-    presencesBytesMax: 512 * KiB,
-    /** Rounds without news in which two digests may differ before heads are compared; doubled each time that brings nothing. */
-    idleRoundsMin: 3,
-    /** The same where there is news in every round: on a busy mesh digests differ by what is under way. */
-    busyRoundsMin: 24,
-    idleRoundsMax: 1024,
-    /** Ranges of arrivals that came from one endpoint: 80 bytes each, 5 MiB for 64 endpoints; what is forgotten is sent back to it. */
-    arrivalRangesMax: 1024,
-    /** The first cut of the heads is paid once: 1 KiB. The next two then cut in 9 at 10,000 logs, which is paid for each log that differs. */
-    firstPartsMax: 64,
-    partsMax: 32,
-    /** Logs for each part of the last cut, and how many are told instead of cut once more: 0.15 KiB each. */
-    leafLogs: 2,
-    listedLogsMax: 4,
-    /** Of 12 bytes, with a bound of some 5: a question that asks for every second log of 16,000 takes 140 KiB. */
-    askedPrintsMax: 8192,
-    answerPrintsMax: 16_384,
-    /** 10,000 authors fit in one answer: 2.4 MiB. */
-    headsMax: 16_384,
-    /** 0.1 KiB each. */
-    wantedMax: 16_384,
-    /** Ranges that wait to be compared, 0.1 KiB each; a million logs make some 40,000. */
-    partsHeldMax: 131_072,
-    /** Answers in a row that bring nothing new before a peer is left alone; comparing many logs takes one more for each 512 of them. */
-    barrenAnswersMax: 16,
-    logsPerBarrenAnswer: 512,
-    /** Heads are compared with one endpoint at a time, so that nothing is fetched twice; one that takes longer gives way to the next. */
-    turnMsMax: 5 * minute
-  },
+  sync: syncLimits,
   queue: {
     /** Entries that wait for an earlier one of their log. */
     pendingEntriesMax: 1024,
@@ -299,6 +279,8 @@ export const limits = {
     cacheBytesMax: 4096 * MiB,
     frameBytesMax: 1 * MiB,
     chunkBytesMax: 256 * KiB,
+    /** In one message: at 16 KiB each they fill half a frame. */
+    adoptedStatementsMax: 32,
     restartMsMin: 200,
     restartMsMax: 30 * second,
     /** Between the agent's start and the word that it is stable: its next restart waits the shortest time again. */
@@ -320,6 +302,8 @@ export const limits = {
     interpreterLineBytesMax: 512,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
+    /** While orders wait for their time, the clock is looked at this often: a jump ahead is not slept through. */
+    clockLookMs: 1 * minute,
     /** Between two tries at a journal that cannot be written. */
     journalRetryMsMin: 250,
     journalRetryMsMax: 10 * second,
@@ -355,18 +339,5 @@ export const limits = {
   query: {
     rowsMax: 10_000
   },
-  cli: {
-    /** A summary of one line or more per agent still fits on a screen or two; above it only what did not succeed is shown. */
-    summaryAgentsMax: 20,
-    /** Of each agent's output, when there are several. */
-    summaryLinesMax: 10,
-    summaryLinesOfOneMax: 50,
-    /** Agents that are named while they are waited for. */
-    waitingNamesMax: 4,
-    /** Where progress is plain lines, as in a log of a pipeline. */
-    plainProgressMs: 1 * second,
-    nameColumnMax: 40,
-    /** An order that expires sooner reaches nobody. */
-    expiresMsMin: 1 * second
-  }
+  cli: cliLimits
 } as const

@@ -1,7 +1,7 @@
 /** The machine's clock and timers. */
-import type { Clock, Timers } from './clock.ts'
+import type { SteadyClock, Timers } from './clock.ts'
 
-export const systemClock: Clock = { now: () => Date.now() }
+export const systemClock: SteadyClock = { now: () => Date.now(), monotonic: () => Math.round(performance.now()) }
 
 export const systemTimers: Timers = {
   after(delayMs, action) {

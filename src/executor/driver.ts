@@ -3,30 +3,28 @@
  * must not: journal, cache, processes, signatures, the pipe to the agent. While the journal cannot be written nothing is
  * started and outcomes wait in memory; a journal that cannot be read ends everything.
  */
-import { toText } from '../base/bytes.ts'
-import { assert, describeError, isWritError } from '../base/errors.ts'
+import { describeError, isWritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { reject } from '../base/result.ts'
+import { Adoption } from './adoption.ts'
+import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
-import { computeEnvironment, type BaseEnvironment } from './environment.ts'
+import type { BaseEnvironment } from './environment.ts'
 import type { InstructionCache } from './file-cache.ts'
 import type { KeptOutputs } from './file-output.ts'
-import type { Executables, Format, Launch } from './format.ts'
+import type { Executables, Format } from './format.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
 import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
+import { Launches } from './launches.ts'
 import type { Journal, Statement } from './journal.ts'
-import type { RunReport } from './outcome.ts'
 import { Outbox } from './outbox.ts'
-import { matchOutput } from './output-pattern.ts'
-import { prepareLaunch } from './preparation.ts'
 import { sealStatement } from './statement-sealing.ts'
 import type { Verifier } from './verification.ts'
 
@@ -46,23 +44,22 @@ export interface DriverDeps {
   /** Durable: an order is about to start that was created after now, by the clock of its admin. */
   readonly noteAhead: (createdAt: Millis) => void
   readonly saveCharters: (chain: CharterChain) => void
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly log: Log
   /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
 
-/** Timers hold 24 days at most, and orders wait for longer. */
-const timerMsMax: Millis = limits.executor.housekeepingMs
-
 export class ExecutorDriver {
   readonly #deps: DriverDeps
   readonly #machine: JobMachine
-  readonly #launches = new Map<IndicationId, Launch>()
+  readonly #guard: ClockGuard
+  readonly #launches: Launches
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
   readonly #backlog: Backlog
+  readonly #adoption: Adoption
   /** Their start could not be recorded: the `spawn` that follows is passed over. */
   readonly #unstarted = new Set<IndicationId>()
   #effects: JobEffect[] = []
@@ -76,6 +73,7 @@ export class ExecutorDriver {
   constructor(deps: DriverDeps, options: JobMachineOptions) {
     this.#deps = deps
     this.#machine = new JobMachine(options)
+    this.#guard = new ClockGuard(deps.clock, () => deps.verifier.newestVerified, deps.log)
     this.#backlog = new Backlog({
       ...deps,
       probe: () => deps.journal.probe(),
@@ -83,6 +81,8 @@ export class ExecutorDriver {
       onFree: () => this.#dispatch({ kind: 'journal-free' }),
       fatal: (error) => this.#fail(error)
     })
+    this.#launches = new Launches(deps)
+    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -98,7 +98,7 @@ export class ExecutorDriver {
       else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
     }
     await this.#performing
-    this.#housekeep()
+    this.#scheduleHousekeeping()
   }
 
   /** A new agent process: it is told everything that it has not kept. */
@@ -125,6 +125,8 @@ export class ExecutorDriver {
       case 'payload-end': return this.#dispatch({ kind: 'payload-ended', indication: message.indication })
       case 'payload-failed': return this.#dispatch({ ...message })
       case 'kept': return this.#receiveKept(message.statement)
+      case 'adopt': return this.#receiveAdopted(message.batch, message.statements)
+      case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
     }
   }
 
@@ -196,13 +198,20 @@ export class ExecutorDriver {
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
+  async #receiveAdopted(batch: number, statements: readonly Uint8Array[]): Promise<void> {
+    for (const statement of this.#adoption.open(statements)) this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
+    while (this.#performing !== undefined) await this.#performing
+    // Not confirmed before all of it is written down.
+    if (!this.#failed) await this.#backlog.insist(async () => this.#outbox?.push({ kind: 'adopted', batch }))
+  }
+
   #dispatch(event: JobEvent): void {
     if (this.#failed) return
-    const now = this.#deps.clock.now()
+    const now = this.#guard.look()
     this.#effects.push(...this.#machine.step(event, now))
     this.#cancelTick()
-    const next = this.#machine.nextTickAt(now)
-    if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next - now), timerMsMax), () => this.#dispatch({ kind: 'tick' }))
+    const next = this.#machine.nextTickInMs(now) ?? (this.#machine.size > 0 && !now.mayAct ? limits.executor.clockLookMs : undefined)
+    if (next !== undefined) this.#cancelTick = this.#deps.timers.after(Math.min(Math.max(0, next), limits.executor.clockLookMs), () => this.#dispatch({ kind: 'tick' }))
     // Not before `#performing` is set: an effect that is answered at once comes back here.
     if (this.#effects.length > 0) this.#performing ??= Promise.resolve().then(() => this.#performAll())
   }
@@ -231,7 +240,7 @@ export class ExecutorDriver {
   async #perform(effect: JobEffect): Promise<void> {
     const { journal, verifier, clock } = this.#deps
     switch (effect.kind) {
-      case 'recall': return this.#recall(effect.indication)
+      case 'recall': return this.#recall(effect.order)
       case 'judge': return this.#dispatch({ kind: 'judged', indication: effect.order.id, verdict: verifier.judge(effect.order.body, clock.now()) })
       case 'announce-held': return this.#outbox?.push({ kind: 'held', indication: effect.order.bundle.indication, running: effect.running })
       // One that is not written is offered again after a restart, as after a power cut.
@@ -242,8 +251,11 @@ export class ExecutorDriver {
       case 'record-started': return this.#recordStarted(effect)
       case 'spawn': return this.#unstarted.delete(effect.order.id) ? undefined : this.#spawn(effect.order)
       case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
+      case 'record-attempt': return this.#backlog.insist(() => journal.recordAttempt(effect.order, effect.attempt, effect.startedAt))
+      case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
+      case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
       case 'record-outcome': return this.#recordOutcome(effect)
-      case 'discard': return this.#discard(effect.indication)
+      case 'discard': return this.#launches.discard(effect.indication)
       case 'repeat': return this.#outbox?.pushHint({ kind: 'statement', statement: effect.statement })
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
       case 'drained': return this.#drained.resolve()
@@ -270,12 +282,14 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'not-started', indication: order.id })
   }
 
-  async #recall(indication: IndicationId): Promise<void> {
-    const history = await this.#deps.journal.recall(indication).catch((error: unknown) => {
+  async #recall(order: Order): Promise<void> {
+    const { journal } = this.#deps
+    const history = await journal.recall(order.id).catch((error: unknown) => {
       if (!isWritError(error, 'store-write-failed')) throw error // after a full disk it is opened anew, and there was no room for that
       return { kind: 'unreadable' as const }
     })
-    this.#dispatch({ kind: 'recalled', indication, history })
+    const isForgotten = history.kind === 'fresh' && order.body.expiresAt < journal.forgottenBefore
+    this.#dispatch({ kind: 'recalled', indication: order.id, history: isForgotten ? { kind: 'forgotten' } : history })
   }
 
   async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
@@ -298,19 +312,14 @@ export class ExecutorDriver {
 
   /** Beside the other effects, since it may look at many files. */
   async #prepare(order: Order): Promise<void> {
-    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
-    if (this.#machine.order(order.id) === undefined) return // cancelled or expired meanwhile
-    if (launch.ok) this.#launches.set(order.id, launch.value)
-    this.#dispatch({ kind: 'prepared', indication: order.id, verdict: launch.ok ? { ok: true, value: null } : launch })
+    const isWanted = (): boolean => this.#machine.order(order.id) !== undefined // not cancelled or expired meanwhile
+    const verdict = await this.#launches.prepare(order, isWanted)
+    if (isWanted()) this.#dispatch({ kind: 'prepared', indication: order.id, verdict })
   }
 
   async #spawn(order: Order): Promise<void> {
-    const launch = this.#launches.get(order.id)
-    assert(launch, 'an order is spawned that was not prepared')
     try {
-      const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(order.id)
-      const environment = computeEnvironment(this.#deps.baseEnvironment, order.id, order.body, temporary)
-      const run = this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+      const run = await this.#launches.start(order)
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
@@ -320,31 +329,20 @@ export class ExecutorDriver {
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
-    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#matchOutput(order, result) } })
+    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
   }
 
-  async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
-    if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
-    try {
-      return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))
-    } catch (error) {
-      this.#deps.log.error('a kept output could not be read', { indication: id, detail: describeError(error) })
-      return 'unmatched'
-    }
+  #scheduleHousekeeping(): void {
+    this.#cancelHousekeeping = this.#deps.timers.after(limits.executor.housekeepingMs, () => {
+      this.#housekeep()
+      this.#scheduleHousekeeping()
+    })
   }
 
-  async #discard(id: IndicationId): Promise<void> {
-    this.#launches.delete(id)
-    try {
-      await this.#deps.cache.discard(id)
-    } catch (error) {
-      this.#deps.log.warn('the files of a job could not all be removed', { indication: id, detail: describeError(error) }) // the next start removes them
-    }
-  }
-
+  /** Not right after the start, when a clock may not have been set yet. */
   #housekeep(): void {
-    const { journal, clock, timers, log } = this.#deps
-    journal.forget(clock.now()).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
-    this.#cancelHousekeeping = timers.after(limits.executor.housekeepingMs, () => this.#housekeep())
+    const { journal, log } = this.#deps
+    const { wall, mayAct } = this.#guard.look()
+    if (mayAct) journal.forget(wall).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
   }
 }

@@ -7,7 +7,8 @@ import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
 import type { Bundle } from '../record/bundle.ts'
 import type { IndicationBody } from '../record/indication.ts'
-import type { ExecutorState } from '../record/statement.ts'
+import type { ExecutorState, StatementBody } from '../record/statement.ts'
+import type { Sealed } from '../record/record.ts'
 import type { RunReport } from './outcome.ts'
 
 /** An order whose shape and signature hold; nothing else was judged yet. */
@@ -20,10 +21,22 @@ export interface Order {
 /** What the journal knows of an id. */
 export type History =
   | { readonly kind: 'fresh' }
+  /** So old that the journal may have forgotten it: it expired long ago, whatever the clock says now. */
+  | { readonly kind: 'forgotten' }
   /** It cannot be read now. */
   | { readonly kind: 'unreadable' }
   | { readonly kind: 'started' }
   | { readonly kind: 'finished'; readonly statement: Uint8Array }
+
+/** When an event happens. */
+export interface JobMoment {
+  /** For statements, validity and plans. */
+  readonly wall: Millis
+  /** For spans: timeouts and graces. */
+  readonly steady: Millis
+  /** False while the wall clock is known to be wrong, or was just set: nothing starts and nothing expires. */
+  readonly mayAct: boolean
+}
 
 export type JobEvent =
   /** `cancelled`: an authorised cancel came with it. */
@@ -41,6 +54,10 @@ export type JobEvent =
   | { readonly kind: 'memory-lost'; readonly before: Millis }
   /** From the journal, before any other event: an order without an outcome. */
   | { readonly kind: 'restored'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
+  /** What this executor said of an order before its home was restored. */
+  | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly statement: Sealed<StatementBody> }
+  /** All has been adopted that is known: from the first of these on, orders may start. */
+  | { readonly kind: 'caught-up' }
   /** A new agent process is there: it knows nothing of what was asked before. */
   | { readonly kind: 'agent-started' }
   /** The charter chain has grown: what has not started is judged again. */
@@ -68,7 +85,7 @@ export interface StatementDraft {
 
 export type JobEffect =
   /** Ask the journal, answer with `recalled`. */
-  | { readonly kind: 'recall'; readonly indication: IndicationId }
+  | { readonly kind: 'recall'; readonly order: Order }
   /** Judge by the newest charters, answer with `judged`. */
   | { readonly kind: 'judge'; readonly order: Order }
   | { readonly kind: 'record-accepted'; readonly order: Order }
@@ -85,6 +102,12 @@ export type JobEffect =
   | { readonly kind: 'spawn'; readonly order: Order }
   /** To the whole process group. */
   | { readonly kind: 'signal'; readonly indication: IndicationId; readonly signal: 'SIGTERM' | 'SIGKILL' }
+  /** An earlier start of an idempotent order that may be started again. */
+  | { readonly kind: 'record-attempt'; readonly order: Order; readonly attempt: number; readonly startedAt: Millis }
+  /** An outcome that was said before, or a start that nothing may follow: the order never starts again. */
+  | { readonly kind: 'record-adopted'; readonly statement: Sealed<StatementBody> }
+  /** Each adopted start that has no outcome was interrupted: say so. */
+  | { readonly kind: 'settle-adopted' }
   | { readonly kind: 'record-outcome'; readonly order: Order; readonly statement: StatementDraft }
   /** Remove the job's files. */
   | { readonly kind: 'discard'; readonly indication: IndicationId }

@@ -3,13 +3,14 @@
  * simulations drive the very machine that production runs.
  *
  * Promises: an order is spawned only right after `record-started`, only while it is known to be fresh (or is an
- * idempotent one with attempts left) and younger than what the journal may have lost, judged by the newest charters, prepared, valid by the clock, and not cancelled.
- * Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
+ * idempotent one with attempts left) and younger than what the journal may have lost, judged by the newest charters,
+ * prepared, valid by the clock, and not cancelled. None starts before `caught-up`, nor while the wall clock is not
+ * believed. Each accepted order gets exactly one outcome. At most `pendingJobsMax` orders are held, `concurrentJobs` run.
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
-import { compareJobs, createJob, deadlineOf, draftStatement, holdsCache, startAtOf, wakeAtOf, type Job } from './job.ts'
-import type { History, JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
+import { compareJobs, createJob, draftStatement, holdsCache, isJudgeable, startAtOf, wakeInMs, type Job } from './job.ts'
+import type { History, JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from './job-events.ts'
 import { judgeRun, type Outcome, type RunReport } from './outcome.ts'
 
 export class JobMachine {
@@ -18,6 +19,7 @@ export class JobMachine {
   #arrivals = 0
   #stopAt: Millis | null = null
   #drained = false
+  #isCaughtUp = false
   /** Orders from before may have been started although the journal does not say so. */
   #lostBefore: Millis = 0
   #canRecord = true
@@ -27,7 +29,7 @@ export class JobMachine {
     this.#options = options
   }
 
-  step(event: JobEvent, now: Millis): JobEffect[] {
+  step(event: JobEvent, now: JobMoment): JobEffect[] {
     this.#effects = []
     this.#handle(event, now)
     this.#watch(now)
@@ -36,14 +38,16 @@ export class JobMachine {
     return this.#effects
   }
 
-  /** When `tick` is due, if no other event comes before; undefined when nothing waits for the time. */
-  nextTickAt(now: Millis): Millis | undefined {
-    let next = this.#stopAt !== null && this.#stopAt > now && this.#running() > 0 ? this.#stopAt : Infinity
-    for (const job of this.#jobs.values()) {
-      const startAt = startAtOf(job, this.#options.clockToleranceMs)
-      next = Math.min(next, wakeAtOf(job, this.#options.clockToleranceMs), job.phase === 'ready' && startAt > now ? startAt : Infinity)
-    }
+  /** In how long `tick` is due, if no other event comes before; undefined when nothing waits for the time. */
+  nextTickInMs(now: JobMoment): Millis | undefined {
+    let next = this.#stopAt !== null && this.#stopAt > now.steady && this.#running() > 0 ? this.#stopAt - now.steady : Infinity
+    for (const job of this.#jobs.values()) next = Math.min(next, wakeInMs(job, this.#options.clockToleranceMs, now))
     return next === Infinity ? undefined : next
+  }
+
+  /** How many orders have no outcome. */
+  get size(): number {
+    return this.#jobs.size
   }
 
   /** The order of this id, while it has no outcome. */
@@ -55,10 +59,15 @@ export class JobMachine {
     return this.#jobs.get(id)?.phase === 'fetching'
   }
 
-  #handle(event: JobEvent, now: Millis): void {
+  #handle(event: JobEvent, now: JobMoment): void {
     switch (event.kind) {
       case 'order': return this.#order(event.order, event.cancelled, now)
       case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
+      case 'adopted': return this.#adopted(event.indication, event.statement)
+      case 'caught-up':
+        this.#isCaughtUp = true
+        this.#effects.push({ kind: 'settle-adopted' })
+        return
       case 'memory-lost':
         this.#lostBefore = event.before
         return
@@ -69,7 +78,7 @@ export class JobMachine {
         this.#canRecord = event.kind === 'journal-free'
         return
       case 'stop':
-        this.#stopAt ??= now + this.#options.stopGraceMs
+        this.#stopAt ??= now.steady + this.#options.stopGraceMs
         return
       case 'tick': return
       default: {
@@ -79,7 +88,7 @@ export class JobMachine {
     }
   }
 
-  #handleFor(job: Job, event: Extract<JobEvent, { indication: IndicationId }>, now: Millis): void {
+  #handleFor(job: Job, event: Extract<JobEvent, { indication: IndicationId }>, now: JobMoment): void {
     switch (event.kind) {
       case 'recalled': return this.#recalled(job, event.history, now)
       case 'judged': return this.#judged(job, event.verdict, now)
@@ -94,12 +103,12 @@ export class JobMachine {
         return
       case 'prepared':
         if (job.phase !== 'preparing') return
-        if (event.verdict.ok) this.#move(job, 'ready', { kind: 'announce-validated', indication: job.order.id, at: now })
+        if (event.verdict.ok) this.#move(job, 'ready', { kind: 'announce-validated', indication: job.order.id, at: now.wall })
         else this.#refuse(job, event.verdict.code, event.verdict.detail, now)
     }
   }
 
-  #order(order: Order, cancelled: boolean, now: Millis): void {
+  #order(order: Order, cancelled: boolean, now: JobMoment): void {
     const known = this.#jobs.get(order.id)
     if (known !== undefined) {
       if (cancelled) this.#cancel(known, now)
@@ -112,7 +121,7 @@ export class JobMachine {
     }
     const job = this.#add(order)
     job.cancelled = cancelled
-    this.#effects.push({ kind: 'recall', indication: order.id })
+    this.#effects.push({ kind: 'recall', order })
   }
 
   /** Why no order can be taken up now. */
@@ -122,34 +131,50 @@ export class JobMachine {
     return this.#jobs.size >= this.#options.pendingJobsMax ? { code: 'busy', detail: `${this.#jobs.size} orders wait already` } : null
   }
 
-  #recalled(job: Job, history: History, now: Millis): void {
+  #recalled(job: Job, history: History, now: JobMoment): void {
     if (job.phase !== 'recalling') return
     if (history.kind === 'fresh') {
       if (this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
       else if (job.cancelled) this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
-      else this.#move(job, 'judging', { kind: 'judge', order: job.order })
+      else this.#judge(job, 'judging')
       return
     }
+    if (history.kind === 'forgotten') return this.#refuse(job, 'expired', 'the order expired before others that have run since', now)
     this.#jobs.delete(job.order.id)
     if (history.kind === 'unreadable') this.#effects.push({ kind: 'refuse', indication: job.order.id, code: 'journal-unwritable', detail: 'the journal cannot be read' })
     if (history.kind === 'finished') this.#effects.push({ kind: 'repeat', statement: history.statement })
   }
 
-  #restored(order: Order, attempts: number, startedAt: Millis | null, now: Millis): void {
+  #restored(order: Order, attempts: number, startedAt: Millis | null, now: JobMoment): void {
     const job = this.#add(order)
     Object.assign(job, { accepted: true, attempts, startedAt })
     if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
     else if (attempts === 0 && this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
-    else this.#move(job, 'judging', { kind: 'judge', order })
+    else this.#judge(job, 'judging')
   }
 
-  #judged(job: Job, verdict: Result<null>, now: Millis): void {
+  #adopted(id: IndicationId, statement: Extract<JobEvent, { kind: 'adopted' }>['statement']): void {
+    const job = this.#jobs.get(id)
+    if (job?.phase === 'running') return // what runs here was not said before
+    const { state, startedAt, at } = statement.body
+    if (job !== undefined && state === 'running' && (startedAt ?? at) <= (job.startedAt ?? -1)) return // counted already
+    if (job !== undefined && state === 'running' && this.#mayRunAgain(job) && job.attempts + 1 < this.#options.attemptsMax) {
+      Object.assign(job, { accepted: true, attempts: job.attempts + 1, startedAt: startedAt ?? at })
+      this.#effects.push({ kind: 'record-attempt', order: job.order, attempt: job.attempts, startedAt: startedAt ?? at })
+      return
+    }
+    this.#jobs.delete(id)
+    this.#effects.push({ kind: 'record-adopted', statement }, { kind: 'discard', indication: id })
+  }
+
+  #judged(job: Job, verdict: Result<null>, now: JobMoment): void {
+    job.isAsked = false
     if (job.phase === 'running' || job.phase === 'recalling') return
-    const isFirst = job.phase === 'judging'
+    const isFirst = job.phase === 'judging' || job.phase === 'held'
     if (verdict.ok) {
       job.judged = true
       if (isFirst) job.phase = 'queued'
-    } else if (verdict.code === 'not-yet-valid') {
+    } else if (verdict.code === 'not-yet-valid' || (!now.mayAct && hangsOnTime.has(verdict.code))) {
       if (isFirst) job.phase = 'held'
     } else if (verdict.code === 'charter-behind' && !job.accepted) {
       this.#jobs.delete(job.order.id)
@@ -164,13 +189,13 @@ export class JobMachine {
     this.#effects.push({ kind: 'record-accepted', order: job.order })
   }
 
-  #cancel(job: Job, now: Millis): void {
+  #cancel(job: Job, now: JobMoment): void {
     job.cancelled = true
     if (job.phase === 'running') this.#end(job, 'cancelled', now)
     else if (job.phase !== 'recalling') this.#finish(job, { state: 'cancelled', code: null, detail: null }, now, null)
   }
 
-  #exited(job: Job, report: RunReport, now: Millis): void {
+  #exited(job: Job, report: RunReport, now: JobMoment): void {
     if (job.phase !== 'running') return
     if (job.ending === 'interrupted' && this.#mayRunAgain(job)) {
       this.#jobs.delete(job.order.id) // the journal says "started": the next start of the executor runs it again
@@ -182,15 +207,15 @@ export class JobMachine {
   }
 
   /** Back to where it was; nothing of it has happened. */
-  #notStarted(job: Job, now: Millis): void {
+  #notStarted(job: Job, now: JobMoment): void {
     if (job.phase !== 'running') return
-    Object.assign(job, { phase: 'ready', attempts: job.attempts - 1, startedAt: job.attempts > 1 ? job.startedAt : null, ending: null, killAt: null })
+    Object.assign(job, { phase: 'ready', attempts: job.attempts - 1, startedAt: job.attempts > 1 ? job.startedAt : null, deadline: null, ending: null, killAt: null })
     if (job.cancelled) this.#cancel(job, now)
   }
 
   #agentStarted(): void {
     for (const { order, phase } of this.#jobs.values()) {
-      if (phase !== 'recalling') this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
+      this.#effects.push({ kind: 'announce-held', order, running: phase === 'running' })
       if (phase === 'fetching') this.#effects.push({ kind: 'want-payload', order })
     }
   }
@@ -199,36 +224,35 @@ export class JobMachine {
     for (const job of this.#jobs.values()) {
       if (job.phase === 'running' || job.phase === 'recalling') continue
       job.judged = false
-      this.#effects.push({ kind: 'judge', order: job.order })
+      this.#judge(job, job.phase)
     }
   }
 
   /** What the time alone brings about. */
-  #watch(now: Millis): void {
+  #watch(now: JobMoment): void {
     for (const job of this.#jobs.values()) {
-      const { order } = job
       if (job.phase === 'running') this.#watchRun(job, now)
-      else if (job.phase === 'recalling' || job.phase === 'judging') continue
-      else if (now > order.body.expiresAt) this.#refuse(job, 'expired', 'the order expired before it could start', now)
-      else if (job.phase === 'held' && now >= order.body.notBefore - this.#options.clockToleranceMs) this.#move(job, 'judging', { kind: 'judge', order })
+      if (job.phase === 'running' || job.phase === 'recalling' || job.phase === 'judging' || !now.mayAct) continue
+      if (now.wall > job.order.body.expiresAt) this.#refuse(job, 'expired', 'the order expired before it could start', now)
+      else if (isJudgeable(job, this.#options.clockToleranceMs, now.wall)) this.#judge(job, job.phase)
     }
   }
 
-  #watchRun(job: Job, now: Millis): void {
-    if (job.ending === null && now >= deadlineOf(job)) this.#end(job, 'timed-out', now)
-    if (job.ending === null && this.#stopAt !== null && now >= this.#stopAt) this.#end(job, 'interrupted', now)
-    if (job.killAt !== null && now >= job.killAt) {
+  #watchRun(job: Job, now: JobMoment): void {
+    if (job.ending === null && job.deadline !== null && now.steady >= job.deadline) this.#end(job, 'timed-out', now)
+    if (job.ending === null && this.#stopAt !== null && now.steady >= this.#stopAt) this.#end(job, 'interrupted', now)
+    if (job.killAt !== null && now.steady >= job.killAt) {
       job.killAt = null
       this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGKILL' })
     }
   }
 
-  #schedule(now: Millis): void {
+  #schedule(now: JobMoment): void {
     if (this.#stopAt !== null || !this.#canRecord) return
     this.#fetchNext()
     const free = this.#options.concurrentJobs - this.#running()
-    if (free <= 0) return
-    const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now)
+    if (free <= 0 || !this.#isCaughtUp || !now.mayAct) return
+    const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now.wall)
     for (const job of due.slice(0, free)) this.#start(job, now)
   }
 
@@ -245,32 +269,37 @@ export class JobMachine {
     }
   }
 
-  #start(job: Job, now: Millis): void {
+  #start(job: Job, now: JobMoment): void {
     const { order } = job
-    Object.assign(job, { phase: 'running', attempts: job.attempts + 1, startedAt: now })
-    const statement = draftStatement(job, { state: 'running', code: null, detail: null }, now, null)
+    Object.assign(job, { phase: 'running', attempts: job.attempts + 1, startedAt: now.wall, deadline: now.steady + order.body.timeoutMs })
+    const statement = draftStatement(job, { state: 'running', code: null, detail: null }, now.wall, null)
     this.#effects.push({ kind: 'record-started', order, attempt: job.attempts, statement }, { kind: 'spawn', order })
   }
 
-  #end(job: Job, ending: NonNullable<Job['ending']>, now: Millis): void {
+  #end(job: Job, ending: NonNullable<Job['ending']>, now: JobMoment): void {
     if (job.ending !== null) return
-    Object.assign(job, { ending, killAt: now + this.#options.killGraceMs })
+    Object.assign(job, { ending, killAt: now.steady + this.#options.killGraceMs })
     this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGTERM' })
   }
 
   /** Ends an order that will not start. One that a restart had interrupted did start, so it is never `rejected`. */
-  #refuse(job: Job, code: string, detail: string, now: Millis): void {
+  #refuse(job: Job, code: string, detail: string, now: JobMoment): void {
     if (job.attempts > 0) this.#finish(job, { state: 'interrupted', code, detail }, now, null)
     else if (code === 'expired') this.#finish(job, { state: 'expired', code: null, detail }, now, null)
     else this.#finish(job, { state: 'rejected', code, detail }, now, null)
   }
 
-  #finish(job: Job, outcome: Outcome, now: Millis, report: RunReport | null): void {
+  #finish(job: Job, outcome: Outcome, now: JobMoment, report: RunReport | null): void {
     this.#jobs.delete(job.order.id)
     this.#effects.push(
-      { kind: 'record-outcome', order: job.order, statement: draftStatement(job, outcome, now, report) },
+      { kind: 'record-outcome', order: job.order, statement: draftStatement(job, outcome, now.wall, report) },
       { kind: 'discard', indication: job.order.id }
     )
+  }
+
+  #judge(job: Job, phase: Job['phase']): void {
+    job.isAsked = true
+    this.#move(job, phase, { kind: 'judge', order: job.order })
   }
 
   #move(job: Job, phase: Job['phase'], effect: JobEffect): void {
@@ -311,6 +340,8 @@ export class JobMachine {
   }
 }
 
+/** Verdicts that another time would change. */
+const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
 const forgotten = (before: Millis): Outcome => ({
   state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
 })

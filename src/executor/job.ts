@@ -1,7 +1,8 @@
 /** One order inside the machine, and the pure questions about it. */
 import { compareText } from '../base/bytes.ts'
+import { validityStart } from '../trust/order.ts'
 import type { Millis } from '../base/brand.ts'
-import type { Order, StatementDraft } from './job-events.ts'
+import type { JobMoment, Order, StatementDraft } from './job-events.ts'
 import type { Ending, Outcome, RunReport } from './outcome.ts'
 
 /**
@@ -14,25 +15,38 @@ export interface Job {
   readonly order: Order
   readonly arrival: number
   phase: Phase
-  /** By the newest charters. */
+  /** By the newest charters, and the time. */
   judged: boolean
+  /** A verdict is on its way. */
+  isAsked: boolean
   /** Whether the journal holds it. */
   accepted: boolean
   cancelled: boolean
   attempts: number
+  /** By the wall clock: what the statement says. */
   startedAt: Millis | null
-  /** While `running`: why it is being killed, and when the hard way is due. */
+  /** While `running`, by the steady clock: when its time is up; why it is being killed, and when the hard way is due. */
+  deadline: Millis | null
   ending: Ending | null
   killAt: Millis | null
 }
 
 export const createJob = (order: Order, arrival: number): Job => ({
-  order, arrival, phase: 'recalling', judged: false, accepted: false, cancelled: false, attempts: 0, startedAt: null, ending: null, killAt: null
+  order, arrival, phase: 'recalling', judged: false, isAsked: false, accepted: false, cancelled: false, attempts: 0, startedAt: null, deadline: null, ending: null, killAt: null
 })
 
+/** From when on the order is judged as valid. */
+const validFrom = ({ order: { body } }: Job, clockToleranceMs: Millis): Millis => validityStart(body) - clockToleranceMs
+
 /** A later not-before is a plan, kept to the local clock; one at creation only means "now", whoever's clock is ahead. */
-export const startAtOf = ({ order: { body } }: Job, clockToleranceMs: Millis): Millis =>
-  body.notBefore > body.createdAt ? body.notBefore : body.notBefore - clockToleranceMs
+export const startAtOf = (job: Job, clockToleranceMs: Millis): Millis => {
+  const { notBefore, createdAt } = job.order.body
+  return notBefore > createdAt ? notBefore : validFrom(job, clockToleranceMs)
+}
+
+/** Whether a verdict is missing that the time may have changed. */
+export const isJudgeable = (job: Job, clockToleranceMs: Millis, wall: Millis): boolean =>
+  !job.judged && !job.isAsked && job.phase !== 'recalling' && job.phase !== 'running' && wall >= validFrom(job, clockToleranceMs)
 
 /** Whether bytes of it are, or are about to be, in the cache. */
 export const holdsCache = (job: Job): boolean => job.phase === 'fetching' || job.phase === 'preparing' || job.phase === 'ready' || job.phase === 'running'
@@ -41,16 +55,13 @@ export const holdsCache = (job: Job): boolean => job.phase === 'fetching' || job
 export const compareJobs = (left: Job, right: Job): number =>
   right.order.body.priority - left.order.body.priority || left.arrival - right.arrival || compareText(left.order.id, right.order.id)
 
-/** When the job must be looked at again, if nothing happens before. */
-export const wakeAtOf = (job: Job, clockToleranceMs: Millis): Millis => {
-  const { body } = job.order
-  if (job.phase === 'recalling' || job.phase === 'judging') return Infinity
-  if (job.phase === 'running') return job.ending === null ? deadlineOf(job) : (job.killAt ?? Infinity)
-  if (job.phase === 'held') return Math.min(body.notBefore - clockToleranceMs, body.expiresAt + 1)
-  return body.expiresAt + 1
+/** In how long the job must be looked at again, if nothing happens before. What hangs on the wall clock waits while that is not believed. */
+export const wakeInMs = (job: Job, clockToleranceMs: Millis, now: JobMoment): Millis => {
+  if (job.phase === 'running') return (job.ending === null ? (job.deadline ?? Infinity) : (job.killAt ?? Infinity)) - now.steady
+  if (job.phase === 'recalling' || job.isAsked || !now.mayAct) return Infinity
+  const times = [job.order.body.expiresAt + 1, ...(job.judged ? [] : [validFrom(job, clockToleranceMs)]), ...(job.phase === 'ready' ? [startAtOf(job, clockToleranceMs)] : [])]
+  return Math.min(...times.filter((time) => time > now.wall)) - now.wall
 }
-
-export const deadlineOf = (job: Job): Millis => (job.startedAt ?? 0) + job.order.body.timeoutMs
 
 export const draftStatement = (job: Job, outcome: Outcome, at: Millis, report: RunReport | null): StatementDraft => ({
   indication: job.order.id, state: outcome.state, at, startedAt: job.startedAt, code: outcome.code, detail: outcome.detail, report

@@ -6,6 +6,9 @@
  *   finished/<id>            its outcome, for whoever asks again
  *   expiry/<millis>/<id>     when the id may be forgotten
  *   statement/<sequence>     not kept yet, oldest first
+ *   adopted/<id>             a start before a restore, as its statement says it, that has no outcome yet
+ *   newest                   when the newest order was made that was started here: true time has come that far
+ *   forgotten                orders that expired before this may have been forgotten
  *   lost                     what was started before this time may be missing here
  *   probe                    nothing: written to see whether anything can be
  *   last                     the id of the newest statement, which the next one names
@@ -35,16 +38,20 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
-const lastKey = 'last'
+const [newestKey, forgottenKey, lostKey, lastKey] = ['newest', 'forgotten', 'lost', 'last']
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
+const adoptedKey = (id: IndicationId): string => `adopted/${id}`
+const expiryKey = (expiresAt: Millis, id: IndicationId): string => `expiry/${decimal(expiresAt)}/${id}`
 const statementKey = (sequence: number): string => `statement/${decimal(sequence)}`
 
 export class Journal {
   readonly #store: KeyValueStore
   readonly #unkept = new Map<RecordId, { readonly sequence: number; readonly statement: Statement }>()
   #sequence = 0
+  #newest: Millis = 0
+  #forgotten: Millis = 0
   #lostBefore: Millis = 0
   #last: RecordId | null = null
 
@@ -55,7 +62,9 @@ export class Journal {
   /** Errors: `journal-unreadable`. */
   static async open(store: KeyValueStore): Promise<Journal> {
     const journal = new Journal(store)
-    const last = await store.get(lastKey)
+    const [newest, forgotten, last] = await store.getMany([newestKey, forgottenKey, lastKey])
+    if (newest !== undefined) journal.#newest = decodeMillis(newestKey, newest)
+    if (forgotten !== undefined) journal.#forgotten = decodeMillis(forgottenKey, forgotten)
     if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
       const statement = decodeRecord(statementKind, bytes)
@@ -93,10 +102,16 @@ export class Journal {
   }
 
   async recall(id: IndicationId): Promise<History> {
-    const [finished, active] = await this.#store.getMany([finishedKey(id), activeKey(id)])
+    const [finished, active, adopted] = await this.#store.getMany([finishedKey(id), activeKey(id), adoptedKey(id)])
     if (finished !== undefined) return { kind: 'finished', statement: finished }
+    if (adopted !== undefined) return { kind: 'started' }
     if (active === undefined) return { kind: 'fresh' }
     return decodeActive(activeKey(id), active).attempts > 0 ? { kind: 'started' } : { kind: 'fresh' }
+  }
+
+  /** An order that expired before this may have run and been forgotten. */
+  get forgottenBefore(): Millis {
+    return this.#forgotten
   }
 
   /** Not synced: an accepted order that a power cut takes is offered again. */
@@ -105,12 +120,42 @@ export class Journal {
   }
 
   async recordStarted(order: Order, attempts: number, startedAt: Millis, running: Statement): Promise<void> {
-    await this.#writeWith(running, [put(activeKey(order.id), encodeActive(order.bundle, attempts, startedAt))])
+    const newest = Math.max(this.#newest, order.body.createdAt)
+    await this.#writeWith(running, [put(activeKey(order.id), encodeActive(order.bundle, attempts, startedAt)), ...(newest === this.#newest ? [] : [put(newestKey, encodeCbor(newest))])])
+    this.#newest = newest
   }
 
   async recordOutcome(order: Order, outcome: Statement): Promise<void> {
-    const expiry = `expiry/${decimal(order.body.expiresAt)}/${order.id}`
-    await this.#writeWith(outcome, [remove(activeKey(order.id)), put(finishedKey(order.id), outcome.bytes), put(expiry, new Uint8Array())])
+    await this.#writeWith(outcome, [remove(activeKey(order.id)), ...finish(outcome, order.body.expiresAt)])
+  }
+
+  /** A start that was made before a restore. */
+  async recordAttempt(order: Order, attempts: number, startedAt: Millis): Promise<void> {
+    await this.#store.write([put(activeKey(order.id), encodeActive(order.bundle, attempts, startedAt))], { durable: true })
+  }
+
+  /** What was said before a restore. The agent has kept it; what is known here already stays as it is. */
+  async recordAdopted(statement: Statement): Promise<void> {
+    const { indication: id, state } = statement.body
+    const [finished, adopted] = await this.#store.getMany([finishedKey(id), adoptedKey(id)])
+    if (finished !== undefined || (adopted !== undefined && state === 'running')) return
+    const changes = state === 'running' ? [put(adoptedKey(id), statement.bytes)] : [remove(adoptedKey(id)), ...finish(statement, latestExpiry(statement))]
+    await this.#store.write([remove(activeKey(id)), ...changes], { durable: true })
+  }
+
+  /** Adopted starts that have no outcome. Errors: `journal-unreadable`. */
+  async unsettled(): Promise<Statement[]> {
+    const found: Statement[] = []
+    for await (const [key, bytes] of this.#store.entries(withPrefix('adopted/'))) {
+      const statement = decodeRecord(statementKind, bytes)
+      if (!statement.ok) throw unreadable(key, statement.detail)
+      found.push(statement.value)
+    }
+    return found
+  }
+
+  async settle(outcome: Statement): Promise<void> {
+    await this.#writeWith(outcome, [remove(adoptedKey(outcome.body.indication)), ...finish(outcome, latestExpiry(outcome))])
   }
 
   /** The newest statement of all; null before the first. */
@@ -132,13 +177,18 @@ export class Journal {
     return known.statement
   }
 
-  /** Forgets finished ids whose orders nobody can give again. Returns how many. */
+  /**
+   * Forgets finished ids whose orders nobody can give again, and returns how many. Later than the newest order that was
+   * started here was made it never looks, whatever `now` is; orders that expired before are not taken up any more.
+   */
   async forget(now: Millis): Promise<number> {
-    const changes: Change[] = []
-    const range = { from: 'expiry/', to: `expiry/${decimal(Math.max(0, now - limits.trust.clockToleranceMs))}` }
-    for await (const [key] of this.#store.entries(range)) changes.push(remove(key), remove(finishedKey(key.slice(-52) as IndicationId)))
+    const before = Math.max(0, Math.min(now, this.#newest) - limits.trust.clockToleranceMs)
+    if (before <= this.#forgotten) return 0
+    const changes: Change[] = [put(forgottenKey, encodeCbor(before))]
+    for await (const [key] of this.#store.entries({ from: 'expiry/', to: `expiry/${decimal(before)}` })) changes.push(remove(key), remove(finishedKey(key.slice(-52) as IndicationId)))
     await this.#store.write(changes, { durable: false })
-    return changes.length / 2
+    this.#forgotten = before
+    return (changes.length - 1) / 2
   }
 
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {
@@ -150,16 +200,25 @@ export class Journal {
   }
 }
 
+const finish = ({ body, bytes }: Statement, expiresAt: Millis): Change[] => [put(finishedKey(body.indication), bytes), put(expiryKey(expiresAt, body.indication), new Uint8Array())]
+
+/** The order itself is not known here: it can be no older than it was when it was started. */
+const latestExpiry = ({ body }: Statement): Millis => body.at + limits.indication.validityMsMax + limits.trust.clockToleranceMs
+
+const decodeMillis = (key: string, bytes: Uint8Array): Millis => {
+  const decoded = decodeCbor(bytes)
+  const millis = decoded.ok ? checkShape(millisSchema, decoded.value) : decoded
+  if (!millis.ok) throw unreadable(key, millis.detail)
+  return millis.value
+}
+
 /** Into a journal that is not opened yet. Errors: `store-write-failed`, `journal-unreadable`. */
 export const writeLoss = async (store: KeyValueStore, at: Millis): Promise<void> =>
-  store.write([put('lost', encodeCbor(Math.max(at, await readLost(store))))], { durable: true })
+  store.write([put(lostKey, encodeCbor(Math.max(at, await readLost(store))))], { durable: true })
 
 const readLost = async (store: KeyValueStore): Promise<Millis> => {
-  const bytes = await store.get('lost')
-  if (bytes === undefined) return 0
-  const at = decodeCbor(bytes)
-  if (!at.ok || typeof at.value !== 'number') throw unreadable('lost', 'no time')
-  return at.value
+  const bytes = await store.get(lostKey)
+  return bytes === undefined ? 0 : decodeMillis(lostKey, bytes)
 }
 
 const encodeActive = (bundle: Bundle, attempts: number, startedAt: Millis | null): Uint8Array => encodeCbor({ bundle, attempts, startedAt })

@@ -26,6 +26,11 @@ export class Verifier {
     return this.#chain
   }
 
+  /** The newest time that somebody has signed: the present is later. */
+  get newestVerified(): Millis {
+    return Math.max(this.#self.enrolledAt, ...this.#chain.versions.map(({ body }) => body.issuedAt))
+  }
+
   /** Whether the chain has changed. Errors: those of `extendCharterChain`. */
   extend(charters: readonly Uint8Array[]): Result<boolean> {
     const extended = extendCharterChain(this.#chain, charters)

@@ -3,6 +3,7 @@
  * content and executor it is given; production and simulations give their own.
  */
 import { Background } from '../base/background.ts'
+import { ClockWatch } from '../base/clock-watch.ts'
 import { decodeShape } from '../base/schema.ts'
 import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
@@ -18,18 +19,19 @@ import { Endpoint } from './endpoint/endpoint.ts'
 import { answerOutput } from './endpoint/endpoint-output.ts'
 import { Gossip } from './gossip.ts'
 import { outputProtocol } from './protocol/output.ts'
+import { LogKeeper, type AskedLog } from './agent/log-keeper.ts'
 import { OutputShelf, type OutputStore } from './agent/output-shelf.ts'
 import { OwnPresence } from './own-presence.ts'
 import { PullLoop } from './pull-loop.ts'
 import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Charters } from './charters.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Content } from '../content/content.ts'
 import type { EndpointAddress } from '../trust/home-config.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { ExecutorLink } from './agent/executor-link.ts'
-import type { Incarnation, KeyId, Millis } from '../base/brand.ts'
+import type { KeyId, Millis } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Log } from '../base/log.ts'
 import type { Membership } from '../trust/admission.ts'
@@ -46,7 +48,7 @@ export interface NodeDeps {
   readonly charters: Charters
   readonly signer: Signer
   readonly membership: Membership
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -73,6 +75,7 @@ export interface NodeVitals {
 export class Node {
   readonly #deps: NodeDeps
   readonly #background: Background
+  readonly #watch: ClockWatch
   readonly #ownLog: OwnLog
   readonly #book: AddressBook
   readonly #agent: Agent
@@ -80,13 +83,12 @@ export class Node {
   readonly #queue: Queue | undefined
   readonly #gossip: Gossip | null
   readonly #shelf: OutputShelf
+  readonly #keeper: LogKeeper
   readonly #pulls: PullLoop
   readonly #contacts: Contacts
   readonly #presence: OwnPresence
   #stopListening: (() => void) | undefined
   #cancelHousekeeping: (() => void) | undefined
-  /** Endpoints that said they lack entries of the own log: what gossip brought is not sent twice. */
-  readonly #lacking = new Set<KeyId>()
   #lastContactAt: Millis | null = null
   /** While orders of an answer are taken up: whatever they lack did not come with it, so it is not asked for at once. */
   #isTaking = false
@@ -94,14 +96,19 @@ export class Node {
   private constructor(deps: NodeDeps, options: NodeOptions, parts: { ownLog: OwnLog; book: AddressBook; queue: Queue | undefined }) {
     this.#deps = deps
     this.#background = new Background(deps.log)
+    this.#watch = new ClockWatch(deps.clock)
     this.#ownLog = parts.ownLog
     this.#book = parts.book
     this.#queue = parts.queue
     this.#gossip = options.gossip ? new Gossip(deps) : null
     this.#shelf = new OutputShelf(deps)
     this.#agent = new Agent(
-      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.againMs : 0) },
+      { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), isClockTrusted: () => this.#watch.look().isTrusted, onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.againMs : 0) },
       { self: deps.membership.credential.body, formats: options.formats }
+    )
+    this.#keeper = new LogKeeper(
+      { ...deps, background: this.#background, ownLog: parts.ownLog, adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
+      { self: deps.signer.key, isEndpoint: parts.queue !== undefined, others: this.#otherEndpoints(deps.charters.chain) }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
     this.#presence = new OwnPresence({ ...deps, mesh: deps.membership.credential.body.mesh, addresses: () => deps.network.addresses() })
@@ -140,13 +147,16 @@ export class Node {
     for (const { admission } of network.peers()) this.#meet(admission.peer, admission.isEndpoint)
     charters.onChange((chain) => {
       this.#reviewPeers(chain)
+      this.#keeper.recount(this.#otherEndpoints(chain))
       this.#pulls.demandAll(0)
     })
     this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
+    this.#keeper.start()
     this.#scheduleHousekeeping()
   }
 
   stop(): void {
+    this.#keeper.stop()
     this.#cancelHousekeeping?.()
     this.#stopListening?.()
     this.#contacts.stop()
@@ -178,8 +188,9 @@ export class Node {
 
   /** Drops what no order needs any more. */
   async #keepHouse(): Promise<void> {
-    const { clock, content, outputs, log } = this.#deps
-    const now = clock.now()
+    const { content, outputs, log } = this.#deps
+    const { wall: now, isTrusted } = this.#watch.look()
+    if (!isTrusted) return log.warn('the clock was set: nothing is dropped until the next look', { clock: now })
     await this.#queue?.prune(now)
     const { removedBlocks } = await content.retain([...this.#agent.payloads(), ...(this.#queue?.payloadsNeeded(now) ?? [])])
     await outputs.prune(now)
@@ -228,14 +239,25 @@ export class Node {
     this.#pulls.demandAll(this.#gossip === null ? 0 : limits.pull.settleMs)
   }
 
+  #otherEndpoints({ current }: CharterChain): number {
+    return current.endpoints.length - (this.#isListed(current.endpoints.map(({ key }) => key)) ? 1 : 0)
+  }
+
+  /** A charter may list an endpoint by the key of its invite. */
+  #isListed(endpoints: readonly KeyId[]): boolean {
+    const { credential, invite } = this.#deps.membership
+    return endpoints.includes(credential.body.peer) || endpoints.includes(invite.body.token)
+  }
+
   async #pull(endpoint: KeyId): Promise<boolean> {
     const { network, clock, charters } = this.#deps
-    const { incarnation, head } = this.#ownLog.head()
+    const { entries, asked } = await this.#keeper.ask(endpoint)
     const request: PullRequest = {
       charterVersion: charters.chain.current.version,
       presence: this.#presence.record(),
-      entries: this.#lacking.has(endpoint) ? await this.#ownLog.unacknowledgedFor(endpoint, limits.pull.entriesBytesMax) : [],
-      have: this.#agent.have()
+      entries,
+      have: this.#agent.have(),
+      wanted: asked.wanted === null ? null : { incarnation: asked.wanted.incarnation, from: asked.wanted.from }
     }
     const message = encodeCbor(request)
     const bytes = endpoint === network.self && this.#endpoint !== undefined ? await this.#endpoint.pull(endpoint, message) : await network.request(endpoint, pullProtocol, message)
@@ -244,26 +266,11 @@ export class Node {
     this.#lastContactAt = clock.now()
     const learned = charters.learn(answer.value.charters)
     if (!learned.ok) this.#deps.log.warn('an endpoint sent charters that are refused', { endpoint, code: learned.code, detail: learned.detail })
-    return this.#take(endpoint, answer.value, { incarnation, sequence: head.sequence })
+    return this.#take(endpoint, answer.value, asked)
   }
 
-  async #take(endpoint: KeyId, answer: PullAnswer, asked: { readonly incarnation: Incarnation; readonly sequence: number }): Promise<boolean> {
-    const before = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation)
-    // A life that is not spoken of is one that the endpoint does not hold, or no longer.
-    const isHeld = answer.acknowledged.some(({ incarnation }) => incarnation === asked.incarnation)
-    for (const { incarnation, sequence } of isHeld ? answer.acknowledged : [...answer.acknowledged, { incarnation: asked.incarnation, sequence: 0 }]) {
-      if ((await this.#ownLog.acknowledge(endpoint, incarnation, sequence)) === 'ahead') {
-        this.#deps.log.warn('an endpoint knows more of the own log than is here: a backup was restored; a new life of the log begins', { endpoint })
-        await this.#ownLog.startIncarnation()
-      }
-    }
-    this.#agent.releaseLog()
-    const acknowledged = this.#ownLog.acknowledgedBy(endpoint, asked.incarnation)
-    const isLacking = acknowledged < asked.sequence
-    // At once only where that gets on: one that does not take the log, as after a fork, is asked again by the timer.
-    const again = isLacking && (!this.#lacking.has(endpoint) || acknowledged > before)
-    if (isLacking) this.#lacking.add(endpoint)
-    else this.#lacking.delete(endpoint)
+  async #take(endpoint: KeyId, answer: PullAnswer, asked: AskedLog): Promise<boolean> {
+    const again = await this.#keeper.hear(endpoint, asked, answer)
     if (await this.#book.learn(answer.endpoints)) this.#contacts.handle({ kind: 'known', of: 'endpoint', contacts: this.#book.list() })
     this.#contacts.handle({ kind: 'known', of: 'neighbour', contacts: answer.neighbours })
     this.#background.run('outputs could not be handed in; they are tried again', this.#shelf.pay(endpoint))

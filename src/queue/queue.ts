@@ -71,6 +71,10 @@ export class Queue {
   readonly #sources = new ArrivalSources()
   readonly #mutex = new Mutex()
   readonly #listeners = new Set<MergeListener>()
+  /** Merges that were not synced, and how many of these are known to be on disk. */
+  #unsynced = 0
+  #synced = 0
+  #flushing: Promise<unknown> | undefined
 
   private constructor(deps: QueueDeps, options: QueueOptions, tables: Tables) {
     this.#deps = deps
@@ -96,15 +100,35 @@ export class Queue {
     const preparing = prepareMerge(this.#tables, chain, entries)
     // Its failure is met where it is awaited, which may be after other merges.
     preparing.catch(() => undefined)
+    const durable = options.durable ?? false
     const report = await this.#mutex.run(async () => {
+      const prepared = await preparing
+      // Counted before anybody can see what it brings, so that it is never acknowledged before it is on disk.
+      if (!durable && prepared.opened.length > 0) this.#unsynced += 1
       const after = this.#tables.logs.arrival
-      const applied = await applyMerge(this.#tables, chain, await preparing, { source, durable: options.durable ?? false })
+      const applied = await applyMerge(this.#tables, chain, prepared, { source, durable })
       this.#sources.note(source, { after, to: this.#tables.logs.arrival })
       return applied
     })
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
     return report
+  }
+
+  /** All that was merged so far is on disk when it resolves: one write for however many ask meanwhile. Errors: `store-write-failed`. */
+  async makeDurable(): Promise<void> {
+    const wanted = this.#unsynced
+    while (this.#synced < wanted) {
+      const covered = this.#unsynced
+      this.#flushing ??= this.merge([], 'flush', { durable: true })
+        .then(() => {
+          this.#synced = Math.max(this.#synced, covered)
+        })
+        .finally(() => {
+          this.#flushing = undefined
+        })
+      await this.#flushing
+    }
   }
 
   /** Called after each merge that accepted something; returns a function that ends it. */

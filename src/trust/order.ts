@@ -98,9 +98,12 @@ export const judgeOrder = (context: OrderContext, indication: IndicationBody): R
   return judgeFreshness(indication, now)
 }
 
+/** An order is not valid before it was made: one from the future waits, as one that was planned does. */
+export const validityStart = ({ notBefore, createdAt }: IndicationBody): Millis => Math.max(notBefore, createdAt)
+
 /** Errors: `not-yet-valid`, `expired`. */
 export const judgeFreshness = (indication: IndicationBody, now: Millis): Result<null> => {
-  if (now < indication.notBefore - limits.trust.clockToleranceMs) return reject('not-yet-valid', `the order is not valid before ${new Date(indication.notBefore).toISOString()}`)
+  if (now < validityStart(indication) - limits.trust.clockToleranceMs) return reject('not-yet-valid', `the order is not valid before ${new Date(validityStart(indication)).toISOString()}`)
   if (now > indication.expiresAt) return reject('expired', `the order expired at ${new Date(indication.expiresAt).toISOString()}`)
   return accept(null)
 }

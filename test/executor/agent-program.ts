@@ -24,6 +24,7 @@ const offerOrders = async (): Promise<void> => {
 const hear = async (message: ToAgent): Promise<void> => {
   if (message.kind === 'ready') {
     note({ kind: 'ready', pid: process.pid })
+    await channel.send({ kind: 'caught-up' })
     await offerOrders()
   }
   if (message.kind !== 'statement') return

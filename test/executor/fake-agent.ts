@@ -13,6 +13,8 @@ export interface FakeAgentSettings {
   /** Bytes to bring when they are asked for. */
   readonly payloads?: ReadonlyMap<IndicationId, Uint8Array>
   readonly keeps?: boolean
+  /** False for one that no endpoint has told how far its log is known. */
+  readonly catchesUp?: boolean
 }
 
 export class FakeAgent {
@@ -88,6 +90,8 @@ export class FakeAgent {
       await this.send({ kind: 'kept', statement: openStatement(message.statement, this.#executor).id })
     } else if (message.kind === 'payload-wanted') {
       await this.#bring(message.indication)
+    } else if (message.kind === 'ready' && this.#settings.catchesUp !== false) {
+      await this.send({ kind: 'caught-up' })
     }
   }
 

@@ -74,11 +74,11 @@ test('when payloads come, processes end and time passes, every order gets its ou
       for (let round = 0; round < 40; round += 1) {
         for (const id of world.wanted) world.bring(id)
         for (const id of world.running) world.exit(id)
-        world.advance(Math.max(world.now + 1, world.machine.nextTickAt(world.now) ?? 0))
+        world.advance(Math.max(world.now + 1, world.nextTickAt() ?? 0))
       }
       t.deepEqual(world.problems, [])
       for (const order of orders) t.is(world.outcomes.get(order.id)?.length, 1)
-      t.is(world.machine.nextTickAt(world.now), undefined)
+      t.is(world.nextTickAt(), undefined)
     }),
     { numRuns: 300 }
   )
@@ -91,9 +91,38 @@ test('a tick is due in the future, or now, but never again and again', (t) => {
       for (const action of list) {
         act(world, action)
         world.step({ kind: 'tick' })
-        t.true((world.machine.nextTickAt(world.now) ?? Infinity) > world.now)
+        t.true((world.nextTickAt() ?? Infinity) > world.now)
       }
     }),
     { numRuns: 200 }
+  )
+})
+
+/** What happens between a restore and the word that all is adopted. */
+type EarlyAction = Action | { readonly kind: 'adopt'; readonly index: number; readonly state: 'running' | 'succeeded' | 'interrupted'; readonly isRepeated: boolean }
+const earlyActions: fc.Arbitrary<EarlyAction[]> = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('order' as const, 'bring' as const), index: fc.nat(orders.length - 1) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('adopt' as const), index: fc.nat(orders.length - 1), state: fc.constantFrom('running' as const, 'succeeded' as const, 'interrupted' as const), isRepeated: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const) }) }
+  ),
+  { maxLength: 20 }
+)
+
+test('what is adopted before the first start never starts twice, unless it is idempotent, and then as often as it may', (t) => {
+  fc.assert(
+    fc.property(earlyActions, actions, (early, list) => {
+      const world = new JobWorld(machineOptions, now, false)
+      for (const [position, action] of early.entries()) {
+        const order = 'index' in action ? orders[action.index] : undefined
+        if (action.kind !== 'adopt') act(world, action)
+        else if (order !== undefined) for (let times = 0; times < (action.isRepeated ? 2 : 1); times += 1) world.adopt(order, action.state, now - 1000 + position)
+      }
+      t.is(world.running.size, 0)
+      world.catchUp()
+      for (const action of list) act(world, action)
+      t.deepEqual(world.problems, [])
+    }),
+    { numRuns: 500 }
   )
 })

@@ -39,6 +39,6 @@ test('an order costs two durable writes: one before its process is spawned, one 
   await agent.send({ kind: 'order', bundle: order.bundle })
   await agent.outcome(order.id)
   const durable = writes.filter((write) => write.durable).map(({ keys }) => keys.map((key) => key.split('/')[0]))
-  t.deepEqual(durable, [['active', 'statement', 'last'], ['active', 'finished', 'expiry', 'statement', 'last']])
+  t.deepEqual(durable, [['active', 'newest', 'statement', 'last'], ['active', 'finished', 'expiry', 'statement', 'last']])
   t.deepEqual(spawnedAfter, [1])
 })

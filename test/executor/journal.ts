@@ -7,6 +7,7 @@ import { Journal, type Statement } from '../../src/executor/journal.ts'
 import { sealStatement } from '../../src/executor/statement-sealing.ts'
 import { commandOrder, mesh, node } from './workbench.ts'
 import type { Order } from '../../src/executor/job-events.ts'
+import type { IndicationBody } from '../../src/record/indication.ts'
 import type { ExecutorState } from '../../src/record/statement.ts'
 
 export interface Reopenable {
@@ -16,8 +17,8 @@ export interface Reopenable {
 
 export type CreateReopenable = (t: ExecutionContext) => Promise<Reopenable>
 
-const makeOrder = (): Order => {
-  const { id, indication, bundle } = commandOrder(['true'])
+const makeOrder = (change: Partial<IndicationBody> = {}): Order => {
+  const { id, indication, bundle } = commandOrder(['true'], change)
   return { id, body: indication.body, bundle }
 }
 
@@ -37,6 +38,7 @@ export const testJournal = (name: string, create: CreateReopenable): void => {
   testHistory(name, create)
   testStatements(name, create)
   testForgetting(name, create)
+  testAdoption(name, create)
 }
 
 const testHistory = (name: string, create: CreateReopenable): void => {
@@ -77,7 +79,7 @@ const testStatements = (name: string, create: CreateReopenable): void => {
   test(`${name}: statements stay, in their order, until they are kept`, async (t) => {
     const stores = await create(t)
     const journal = await Journal.open(await stores.reopen())
-    const orders = Array.from({ length: 12 }, makeOrder)
+    const orders = Array.from({ length: 12 }, () => makeOrder())
     for (const order of orders) await finish(journal, order)
     const all = idsOf(journal.unkept())
     t.is(all.length, 24)
@@ -99,26 +101,81 @@ const testStatements = (name: string, create: CreateReopenable): void => {
   })
 }
 
+/** An order that was made after `at`. */
+const laterOrder = (at: number): Order => makeOrder({ createdAt: at, notBefore: at, expiresAt: at + 1000 })
+
 const testForgetting = (name: string, create: CreateReopenable): void => {
-  test(`${name}: an id is forgotten after its expiry and the tolerance, not before`, async (t) => {
-    const journal = await Journal.open(await (await create(t)).reopen())
+  test(`${name}: an id is forgotten once later orders have run, after its expiry and the tolerance, not before`, async (t) => {
+    const stores = await create(t)
+    const journal = await Journal.open(await stores.reopen())
     const order = makeOrder()
     await finish(journal, order)
-    const { expiresAt } = order.body
-    t.is(await journal.forget(expiresAt + limits.trust.clockToleranceMs), 0)
+    const due = order.body.expiresAt + limits.trust.clockToleranceMs
+    t.is(await journal.forget(due * 2), 0)
     t.is((await journal.recall(order.id)).kind, 'finished')
-    t.is(await journal.forget(expiresAt + limits.trust.clockToleranceMs + 1), 1)
+    await journal.recordStarted(laterOrder(due), 1, due, makeStatement(order, 'running'))
+    t.is(await journal.forget(due * 2), 0)
+    await journal.recordStarted(laterOrder(due + 1), 1, due, makeStatement(order, 'running'))
+    t.is(await journal.forget(due), 0)
+    t.is((await journal.recall(order.id)).kind, 'finished')
+    t.is(await journal.forget(due + 1), 1)
     t.is((await journal.recall(order.id)).kind, 'fresh')
-    t.is(await journal.forget(expiresAt * 2), 0)
-    t.is(journal.unkept().length, 2)
+    t.true(order.body.expiresAt < journal.forgottenBefore)
+    t.is((await journal.recall(laterOrder(due + 2).id)).kind, 'fresh')
+    t.is(await journal.forget(due * 2), 0)
+    const again = await Journal.open(await stores.reopen())
+    t.is(again.forgottenBefore, journal.forgottenBefore)
   })
 
   test(`${name}: an order without an outcome is never forgotten`, async (t) => {
     const journal = await Journal.open(await (await create(t)).reopen())
     const order = makeOrder()
+    const later = laterOrder(order.body.expiresAt * 2)
     await journal.recordStarted(order, 1, mesh.now, makeStatement(order, 'running'))
+    await journal.recordStarted(later, 1, mesh.now, makeStatement(later, 'running'))
     await journal.forget(order.body.expiresAt * 2)
     t.is((await journal.recall(order.id)).kind, 'started')
+  })
+}
+
+const testAdoption = (name: string, create: CreateReopenable): void => {
+  test(`${name}: what was said before a restore is known after a restart, and is not said again`, async (t) => {
+    const stores = await create(t)
+    const [ended, cutOff, accepted] = [makeOrder(), makeOrder(), makeOrder()]
+    const before = await Journal.open(await stores.reopen())
+    await before.recordAccepted(accepted)
+    const outcome = makeStatement(ended, 'succeeded')
+    for (const statement of [makeStatement(ended, 'running'), outcome, makeStatement(ended, 'running'), makeStatement(cutOff, 'running'), makeStatement(accepted, 'failed')]) await before.recordAdopted(statement)
+    const after = await Journal.open(await stores.reopen())
+    const history = await after.recall(ended.id)
+    t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
+    t.deepEqual(await after.recall(cutOff.id), { kind: 'started' })
+    t.is((await after.recall(accepted.id)).kind, 'finished')
+    t.deepEqual(await after.active(), [])
+    t.deepEqual(idsOf(await after.unsettled()), [makeStatement(cutOff, 'running').id])
+    t.deepEqual(after.unkept(), [])
+  })
+
+  test(`${name}: an adopted start is settled once, and its outcome is said`, async (t) => {
+    const journal = await Journal.open(await (await create(t)).reopen())
+    const order = makeOrder()
+    await journal.recordAdopted(makeStatement(order, 'running'))
+    const outcome = makeStatement(order, 'interrupted')
+    await journal.settle(outcome)
+    t.deepEqual(await journal.unsettled(), [])
+    t.deepEqual(idsOf(journal.unkept()), [outcome.id])
+    t.is((await journal.recall(order.id)).kind, 'finished')
+    await journal.recordAdopted(makeStatement(order, 'running'))
+    t.deepEqual(await journal.unsettled(), [])
+  })
+
+  test(`${name}: what is known here stays as it is, whatever is adopted`, async (t) => {
+    const journal = await Journal.open(await (await create(t)).reopen())
+    const order = makeOrder()
+    const outcome = await finish(journal, order)
+    await journal.recordAdopted(makeStatement(order, 'failed'))
+    const history = await journal.recall(order.id)
+    t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
   })
 }
 

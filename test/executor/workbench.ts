@@ -21,7 +21,7 @@ import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
 import { FakeAgent, type FakeAgentSettings } from './fake-agent.ts'
-import type { Clock, Timers } from '../../src/base/clock.ts'
+import type { SteadyClock, Timers } from '../../src/base/clock.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
@@ -43,7 +43,7 @@ export interface WorkbenchSettings {
   readonly directory?: string
   readonly agent?: FakeAgentSettings
   readonly options?: Partial<JobMachineOptions>
-  readonly clock?: Clock
+  readonly clock?: SteadyClock
   readonly timers?: Timers
   readonly runner?: (real: Runner) => Runner
   readonly chain?: CharterChain
@@ -62,9 +62,9 @@ export interface Workbench {
 }
 
 /** Time runs from the mesh's start, so that its credentials and orders are valid. */
-const runningClock = (): Clock => {
+const runningClock = (): SteadyClock => {
   const offset = mesh.now - performance.now()
-  return { now: () => Math.round(offset + performance.now()) }
+  return { now: () => Math.round(offset + performance.now()), monotonic: () => performance.now() }
 }
 
 export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSettings = {}): Promise<Workbench> => {

@@ -86,7 +86,7 @@ export class Suite {
     } catch (error) {
       this.#violate(describeError(error))
     }
-    const runs = await this.#prove().catch((error: unknown) => this.#violate(`what is left could not be read: ${describeError(error)}`))
+    const runs = this.#admin === undefined ? 0 : await this.#prove().catch((error: unknown) => this.#violate(`what is left could not be read: ${describeError(error)}`))
     const { given, refused, failures } = this.#load?.report ?? { given: 0, refused: {}, failures: [] }
     for (const failure of failures) this.#violate(`an order ended with what is no error of Writ's: ${failure}`)
     return {

@@ -1,18 +1,28 @@
 /** Time that stands still until a test moves it. */
 import { startedAt } from '../fixtures/mesh.ts'
-import type { Clock, Timers } from '../../src/base/clock.ts'
+import type { SteadyClock, Timers } from '../../src/base/clock.ts'
 
 interface Due {
   readonly at: number
   readonly action: () => void
 }
 
-export class ManualTime implements Clock, Timers {
+export class ManualTime implements SteadyClock, Timers {
   #now = startedAt
+  #setAheadMs = 0
   readonly #due = new Set<Due>()
 
   now(): number {
+    return this.#now + this.#setAheadMs
+  }
+
+  monotonic(): number {
     return this.#now
+  }
+
+  /** Sets the wall clock, as an operator would: timers and spans go on as they did. */
+  setAhead(byMs: number): void {
+    this.#setAheadMs = byMs
   }
 
   after(delayMs: number, action: () => void): () => void {

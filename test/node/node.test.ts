@@ -1,102 +1,15 @@
-/** A node over fakes: its network is answered by a real endpoint's queue, its executor by the test. */
 import test from 'ava'
-import { MemoryStore } from '../../src/base/memory-store.ts'
 import { encodeCbor } from '../../src/base/codec.ts'
 import { utf8 } from '../../src/base/bytes.ts'
 import { limits } from '../../src/base/limits.ts'
-import { answerPull } from '../../src/node/endpoint/endpoint-pull.ts'
-import { Charters } from '../../src/node/charters.ts'
-import { createNode, type Node } from '../../src/node/node.ts'
-import { pullProtocol, pullRequestSchema, type PullAnswer } from '../../src/node/protocol/pull.ts'
+import { pullRequestSchema, type PullAnswer } from '../../src/node/protocol/pull.ts'
 import { outputProtocol } from '../../src/node/protocol/output.ts'
 import { encodeAnnouncement, indicationsTopic, receiptsTopic } from '../../src/node/protocol/announcement.ts'
-import { Author, bytesOf, randomOf, receipts, said } from '../queue/world.ts'
-import { commandPayload } from '../fixtures/orders.ts'
-import { checkAtOnce, endpointWorld, read, type EndpointWorld } from './endpoint-world.ts'
-import { admitNode, FakeNetwork, MemoryContent, MemoryOutputs, RecordingLog } from './in-memory.ts'
-import { settled } from './manual-time.ts'
-import type { ExecutorLink } from '../../src/node/agent/executor-link.ts'
-import type { ToAgent, ToExecutor } from '../../src/executor/ipc.ts'
+import { Author, bytesOf, receipts, said } from '../queue/world.ts'
+import { read } from './endpoint-world.ts'
+import { admitNode } from './in-memory.ts'
+import { order, setUp, stateOf, statementOf, uptime, type SetUp } from './node-world.ts'
 import type { GossipVerdict } from '../../src/node/network/network.ts'
-import type { Indication } from '../../src/trust/order.ts'
-import type { Receipt } from '../../src/record/entry.ts'
-
-class FakeExecutor implements ExecutorLink {
-  readonly told: ToExecutor[] = []
-  #handler: ((message: ToAgent) => void | Promise<void>) | undefined
-
-  async send(message: ToExecutor): Promise<boolean> {
-    this.told.push(message)
-    return true
-  }
-
-  listen(handler: (message: ToAgent) => void | Promise<void>): void {
-    this.#handler = handler
-  }
-
-  async say(message: ToAgent): Promise<void> {
-    await this.#handler?.(message)
-    await settled()
-  }
-
-  kinds(): string[] {
-    return this.told.map(({ kind }) => kind)
-  }
-}
-
-interface SetUp {
-  readonly made: EndpointWorld
-  readonly node: Node
-  readonly network: FakeNetwork
-  readonly executor: FakeExecutor
-  readonly content: MemoryContent
-  readonly log: RecordingLog
-  readonly store: MemoryStore
-  /** Makes the endpoint known and connected. */
-  readonly join: () => Promise<void>
-}
-
-const uptime = commandPayload('uptime')
-
-const setUp = async (options: { readonly name?: string; readonly gossip?: boolean; readonly store?: MemoryStore } = {}): Promise<SetUp> => {
-  const made = await endpointWorld()
-  const { world, clock } = made
-  const { mesh } = world
-  const own = mesh.node(options.name ?? 'web-1', { labels: { role: 'web' } })
-  const network = new FakeNetwork(own.peer.key)
-  const executor = new FakeExecutor()
-  const content = new MemoryContent()
-  const log = new RecordingLog()
-  const store = options.store ?? new MemoryStore()
-  network.answer = async ({ protocol, message }) => {
-    if (protocol !== pullProtocol) throw new Error(`unexpected ${protocol}`)
-    return answerPull(made, own.peer.key, message)
-  }
-  const node = await createNode(
-    { network, store, content, outputs: new MemoryOutputs(), executor, charters: new Charters(mesh.chain, () => undefined), signer: own.peer, membership: own.membership, clock, timers: clock, random: randomOf('node'), log, checkSignature: checkAtOnce },
-    { endpoints: [], gossip: options.gossip ?? false, pullIntervalMs: 30_000, syncIntervalMs: 5000, retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs }, formats: new Set(['command', 'script']) }
-  )
-  await node.start()
-  const join = async (): Promise<void> => {
-    network.meet(admitNode(mesh.node('endpoint-1')))
-    await settled()
-  }
-  return { made, node, network, executor, content, log, store, join }
-}
-
-const order = async ({ made }: SetUp, change: Partial<Indication['body']> = {}): Promise<Indication> => {
-  const indication = made.world.order({ payload: uptime.ref, ...change })
-  await made.queue.merge(bytesOf(...made.world.admin.entries), 'test')
-  return indication
-}
-
-const stateOf = async ({ made, network }: SetUp, indication: Indication): Promise<string | undefined> =>
-  (await made.queue.rowsOf(indication.id)).find(({ agent }) => agent === network.self)?.state
-
-const statementOf = ({ made }: SetUp, indication: Indication, state: 'running' | 'succeeded'): Uint8Array => {
-  const receipt: Receipt = made.world.statement(made.world.mesh.key('executor:web-1'), indication.id, state)
-  return receipt.kind === 'executor' ? receipt.statement : new Uint8Array()
-}
 
 test('without gossip an order comes by pull, is fetched, run and reported, and the executor hears that it is kept', async (t) => {
   const all = await setUp()
@@ -109,7 +22,7 @@ test('without gossip an order comes by pull, is fetched, run and reported, and t
   t.deepEqual(executor.kinds(), ['order'])
   t.is(await stateOf(all, indication), 'received')
   await executor.say({ kind: 'payload-wanted', indication: indication.id })
-  t.deepEqual(executor.told.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
+  t.deepEqual(executor.orders.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
   await executor.say({ kind: 'validated', indication: indication.id, at: made.clock.now() })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'running') })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
@@ -132,7 +45,7 @@ test('an order that the charter does not allow here is rejected without the exec
   await all.join()
   const indication = await order(all, { format: 'release' })
   await all.made.clock.pass(40_000)
-  t.deepEqual(all.executor.told, [])
+  t.deepEqual(all.executor.orders, [])
   t.is(await stateOf(all, indication), 'rejected')
 })
 
@@ -169,7 +82,7 @@ test('an endpoint that does not take the log is not asked over and over', async 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
     return encodeCbor(answer)
   }
   await join()
@@ -187,7 +100,7 @@ test('an endpoint whose orders need charters that it does not give is not asked 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: false } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: false } }
     return encodeCbor(answer)
   }
   await join()
@@ -202,7 +115,7 @@ test('an endpoint that offers known orders and says there are more is not asked 
   network.answer = async () => {
     asked += 1
     if (asked > 50) throw new Error('asked too often')
-    const answer: PullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: true } }
+    const answer: PullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'orders', bundles: [{ indication: indication.bytes, controls: [], payload: null }], controls: [], more: true } }
     return encodeCbor(answer)
   }
   await join()
@@ -243,7 +156,7 @@ test('charters that come with an answer count at once, and the executor gets the
   made.world.mesh.amend({ name: 'lab-2' })
   made.charters.learn(made.world.mesh.charters)
   await join()
-  t.deepEqual(executor.told, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])
+  t.deepEqual(executor.orders, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])
 })
 
 test('an order heard by gossip is handed over at once, and its receipt is gossiped', async (t) => {
@@ -253,7 +166,7 @@ test('an order heard by gossip is handed over at once, and its receipt is gossip
   const indication = made.world.order({ payload: uptime.ref })
   const entry = made.world.admin.entries[0]?.bytes ?? new Uint8Array()
   t.is(await network.gossip(indicationsTopic(made.world.mesh.mesh), encodeAnnouncement({ entry, payload: uptime.bytes }), made.world.mesh.peer('endpoint-1')), 'accept')
-  t.deepEqual(executor.told, [{ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: uptime.bytes } }])
+  t.deepEqual(executor.orders, [{ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: uptime.bytes } }])
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
   t.deepEqual(network.published.map(({ topic }) => topic), [receiptsTopic(made.world.mesh.mesh)])
 })

@@ -84,7 +84,7 @@ const forgetReceipts = (handler: Handler): Handler => async (from, message, sign
   if (Symbol.asyncIterator in answer) throw new Error('a pull has one answer')
   const bytes = await answer
   if (!(bytes instanceof Uint8Array)) return bytes
-  const claimed = request.entries.map(entryOf).map(({ incarnation, sequence }) => ({ incarnation, sequence }))
+  const claimed = request.entries.map(entryOf).map(({ incarnation, sequence }) => ({ incarnation, sequence, frozenAt: null }))
   const honest = decodeOwn(bytes) as PullAnswer
   return encodeCbor({ ...honest, acknowledged: [...honest.acknowledged, ...claimed] })
 }

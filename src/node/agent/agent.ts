@@ -36,6 +36,8 @@ export interface AgentDeps {
   /** Peers that may have a payload, best first. */
   readonly providers: () => readonly KeyId[]
   readonly onEntry: (entry: Verified<EntryBody>) => void
+  /** False right after the clock was set: what is judged by it might not be judged so again. */
+  readonly isClockTrusted: () => boolean
   /** Something is wanted from the endpoints now. */
   readonly onPullWanted: () => void
 }
@@ -52,6 +54,11 @@ export class Agent {
   readonly #machine = new OrderMachine()
   readonly #writer: ReceiptWriter
   readonly #stopping = new AbortController()
+  /** Batches of statements that the executor has not confirmed. */
+  readonly #adopting = new Map<number, () => void>()
+  #batches = 0
+  #isReleased = false
+  #hasPassedOver = false
 
   constructor(deps: AgentDeps, options: AgentOptions) {
     this.#deps = deps
@@ -80,9 +87,31 @@ export class Agent {
     return this.#background.settle()
   }
 
-  /** The own log may be written: an endpoint has said how far it is known. */
-  releaseLog(): void {
+  /** Endpoints have said how far the own log is known: it may be written, and orders may start. */
+  release(): void {
+    this.#isReleased = true
     this.#writer.release()
+    this.#tell({ kind: 'caught-up' })
+    if (this.#hasPassedOver) this.#deps.onPullWanted()
+    this.#hasPassedOver = false
+  }
+
+  /**
+   * Hands the executor what endpoints remember of its statements; resolves when it has written them down. An order that
+   * is known to have ended by then is not taken up again.
+   */
+  async adopt(statements: readonly Uint8Array[]): Promise<void> {
+    for (let start = 0; start < statements.length; start += limits.executor.adoptedStatementsMax) {
+      const batch = (this.#batches += 1)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#adopting.set(batch, resolve)
+      this.#tell({ kind: 'adopt', batch, statements: statements.slice(start, start + limits.executor.adoptedStatementsMax) })
+      await promise
+    }
+    for (const bytes of statements) {
+      const statement = decodeRecord(statementKind, bytes)
+      if (statement.ok) this.#step({ kind: 'adopted', indication: statement.value.body.indication, state: statement.value.body.state, at: statement.value.body.at })
+    }
   }
 
   have(): IndicationId[] {
@@ -98,8 +127,16 @@ export class Agent {
     return this.#machine.payloads()
   }
 
-  /** An order from gossip or a pull. Its signature is checked here if the caller did not do so. */
+  /**
+   * An order from gossip or a pull. Its signature is checked here if the caller did not do so. Before the release it is
+   * passed over, since it may be one that was started before a restore, and so it is while the clock is not believed: a
+   * later pull brings it again.
+   */
   offer(bundle: Bundle, verified?: Indication): void {
+    if (!this.#isReleased || !this.#deps.isClockTrusted()) {
+      this.#hasPassedOver = true
+      return
+    }
     const indication = verified === undefined ? openIndication(bundle.indication) : { ok: true as const, value: verified }
     if (!indication.ok) {
       this.#deps.log.warn('an order was refused', { code: indication.code, detail: indication.detail })
@@ -125,6 +162,7 @@ export class Agent {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
+        if (this.#isReleased) this.#tell({ kind: 'caught-up' })
         return this.#step({ kind: 'executor-ready' })
       case 'held':
         return this.#hearHeld(message.indication, message.running)
@@ -137,6 +175,9 @@ export class Agent {
         return message.indication === null ? undefined : this.#step({ kind: 'refused', indication: message.indication })
       case 'output-chunk':
         return this.#deps.outputs.keep({ cid: message.cid, offset: message.offset, sizeBytes: message.sizeBytes, bytes: message.bytes })
+      case 'adopted':
+        this.#adopting.get(message.batch)?.()
+        return void this.#adopting.delete(message.batch)
       case 'statement':
         return this.#hearStatement(message.statement)
     }

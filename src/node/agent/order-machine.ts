@@ -24,6 +24,8 @@ export type OrderEvent =
   | { readonly kind: 'validated'; readonly indication: IndicationId; readonly at: Millis }
   /** The executor said something; `statement` is its signed record. */
   | { readonly kind: 'stated'; readonly indication: IndicationId; readonly state: ExecutorState; readonly statement: Uint8Array }
+  /** What the executor said before a restore, as endpoints remember it. */
+  | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly state: ExecutorState; readonly at: Millis }
   /** The executor could not take the order up now: forgotten here, so that the next pull brings it again. */
   | { readonly kind: 'refused'; readonly indication: IndicationId }
   /** The executor or its pipe started anew: what it had been offered must be offered again. */
@@ -51,8 +53,8 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
-  /** What the executor lacks of orders that it held before this agent began: no more than it holds. They come by a pull. */
-  readonly #wantedBefore = new Set<IndicationId>()
+  /** Orders that ended before a restore, and when they are forgotten. */
+  readonly #endedBefore = new Map<IndicationId, Millis>()
 
   step(event: OrderEvent, now: Millis): OrderEffect[] {
     switch (event.kind) {
@@ -68,12 +70,12 @@ export class OrderMachine {
         return this.#orders.has(event.indication) ? [receipt(event.indication, 'validated', event.at, false)] : []
       case 'stated':
         return this.#state(event.indication, event.state, event.statement)
+      case 'adopted':
+        return this.#adopt(event.indication, event.state, event.at)
       case 'refused':
         this.#orders.delete(event.indication)
-        this.#wantedBefore.delete(event.indication)
         return []
       case 'executor-ready':
-        this.#wantedBefore.clear()
         return [...this.#orders.values()].filter(({ stage }) => stage === 'offered' || stage === 'running').map(({ bundle }) => ({ kind: 'hand-over', bundle }))
       case 'tick':
         return this.#forget(now)
@@ -96,17 +98,15 @@ export class OrderMachine {
   }
 
   #offer(indication: Indication, bundle: Bundle, verdict: Result<null>, now: Millis): OrderEffect[] {
-    if (this.#orders.has(indication.id)) return []
+    if (this.#orders.has(indication.id) || this.#endedBefore.has(indication.id)) return []
     if (!verdict.ok && passing.has(verdict.code)) return verdict.code === 'charter-behind' ? [{ kind: 'pull' }] : []
     const { payload, expiresAt } = indication.body
     const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
     this.#orders.set(indication.id, order)
-    const isWanted = this.#wantedBefore.delete(indication.id)
     if (!verdict.ok) {
-      const refusal = receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)
-      return isWanted ? [refusal, { kind: 'give-up', indication: indication.id, code: verdict.code, detail: verdict.detail }] : [refusal]
+      return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
     }
-    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }, ...(isWanted ? this.#fetch(indication.id, now) : [])]
+    return [receipt(indication.id, 'received', now, false), { kind: 'hand-over', bundle }]
   }
 
   /** What came of it so far was reported by the process before this one. */
@@ -119,7 +119,6 @@ export class OrderMachine {
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
-    if (order === undefined) this.#wantedBefore.add(id)
     if (order === undefined || order.stage === 'fetching' || order.stage === 'ended') return []
     order.stage = 'fetching'
     return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
@@ -135,12 +134,20 @@ export class OrderMachine {
   #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {
     const order = this.#orders.get(id)
     const ended = state !== 'running'
-    this.#wantedBefore.delete(id)
     if (order !== undefined && order.stage !== 'ended') order.stage = ended ? 'ended' : 'running'
     return [{ kind: 'receipt', receipt: { kind: 'executor', statement }, urgent: ended }]
   }
 
+  #adopt(id: IndicationId, state: ExecutorState, at: Millis): OrderEffect[] {
+    if (state === 'running') return []
+    const order = this.#orders.get(id)
+    if (order !== undefined) order.stage = 'ended'
+    else this.#endedBefore.set(id, at + limits.indication.validityMsMax)
+    return []
+  }
+
   #forget(now: Millis): OrderEffect[] {
+    for (const [id, until] of this.#endedBefore) if (now > until + limits.trust.clockToleranceMs) this.#endedBefore.delete(id)
     for (const [id, { expiresAt, stage }] of this.#orders) {
       if (now > expiresAt + limits.trust.clockToleranceMs && stage !== 'running') this.#orders.delete(id)
     }

@@ -6,6 +6,7 @@ import { limits } from '../../base/limits.ts'
 import { describeError } from '../../base/errors.ts'
 import { decodeRecord, type Verified } from '../../record/record.ts'
 import { statementKind } from '../../record/statement.ts'
+import { takeBatch } from '../../queue/receipt-batch.ts'
 import type { EntryBody, Receipt } from '../../record/entry.ts'
 import type { OwnLog } from '../../queue/own-log.ts'
 import type { Log } from '../../base/log.ts'
@@ -20,9 +21,6 @@ export interface ReceiptWriterDeps {
   readonly onAppended: (entry: Verified<EntryBody>) => void
   readonly onKept: (statement: RecordId) => void
 }
-
-/** Leaves room for the entry's own fields. */
-const receiptsBytesMax = limits.record.entryBytesMax - 4096
 
 export class ReceiptWriter {
   readonly #deps: ReceiptWriterDeps
@@ -74,16 +72,7 @@ export class ReceiptWriter {
       const statement = receipt.kind === 'executor' ? decodeRecord(statementKind, receipt.statement) : undefined
       if (statement?.ok === true) this.#deps.onKept(statement.value.id)
     }
+    const checkpoint = await this.#deps.ownLog.checkpoint()
+    if (checkpoint !== undefined) this.#deps.onAppended(checkpoint)
   }
-}
-
-const takeBatch = (receipts: readonly Receipt[]): Receipt[] => {
-  const batch: Receipt[] = []
-  let sizeBytes = 0
-  for (const receipt of receipts) {
-    sizeBytes += receipt.kind === 'executor' ? receipt.statement.length + 64 : 256 + 4 * (receipt.detail?.length ?? 0)
-    if (batch.length > 0 && (sizeBytes > receiptsBytesMax || batch.length >= limits.record.receiptsPerEntryMax)) break
-    batch.push(receipt)
-  }
-  return batch
 }

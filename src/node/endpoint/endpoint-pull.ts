@@ -6,12 +6,13 @@ import { limits } from '../../base/limits.ts'
 import { openIndication } from '../../trust/order.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
 import { blameForEntries } from './misconduct.ts'
-import { pullRequestSchema, type PullAnswer } from '../protocol/pull.ts'
+import { pullRequestSchema, type PullAnswer, type PullRequest } from '../protocol/pull.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Content } from '../../content/content.ts'
 import type { IndicationId, KeyId } from '../../base/brand.ts'
 import type { Directory } from './directory.ts'
+import type { LogState } from '../../queue/log-plan.ts'
 import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
 
@@ -31,17 +32,28 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const request = decoded.value
   if (request.entries.length > 0) blameForEntries(deps.network, agent, await deps.queue.merge(request.entries, agent, { durable: true }))
   await deps.queue.notePresence(request.presence, deps.clock.now())
-  const lives = await deps.queue.headsOf(agent)
+  const lives = knownLivesOf(await deps.queue.headsOf(agent))
+  const history = await readHistory(deps, agent, request.wanted)
+  // What gossip brought is not on disk yet, and an agent drops what is acknowledged.
+  await deps.queue.makeDurable()
   const { endpoints, neighbours } = deps.directory.page()
   const answer: PullAnswer = {
     charters: chartersAfter(deps.charters.chain, request.charterVersion),
-    acknowledged: lives.slice(-limits.pull.livesMax).map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence })),
+    acknowledged: lives,
+    history,
     endpoints,
     neighbours: neighbours.choose(agent),
     work: await gatherWork(deps, agent, new Set(request.have))
   }
   return encodeCbor(answer)
 }
+
+/** What an author is told of its own log. */
+export const knownLivesOf = (lives: readonly LogState[]): PullAnswer['acknowledged'] =>
+  lives.slice(-limits.pull.livesMax).map(({ incarnation, head, frozenAt }) => ({ incarnation, sequence: head.sequence, frozenAt }))
+
+const readHistory = async ({ queue }: PullDeps, agent: KeyId, wanted: PullRequest['wanted']): Promise<Uint8Array[]> =>
+  wanted === null ? [] : queue.entriesOfLog(agent, wanted.incarnation, wanted.from, { sizeBytesMax: limits.pull.entriesBytesMax, countMax: limits.sync.entriesMax })
 
 const gatherWork = async (deps: PullDeps, agent: KeyId, have: ReadonlySet<IndicationId>): Promise<PullAnswer['work']> => {
   const { orders, more } = deps.queue.notAttempted(agent, deps.clock.now(), have, { countMax: limits.pull.ordersMax, sizeBytesMax: limits.pull.ordersBytesMax })

@@ -6,6 +6,7 @@ import { limits } from '../../base/limits.ts'
 import { decodeRecord, type Sealed } from '../../record/record.ts'
 import { entryKind, type EntryBody } from '../../record/entry.ts'
 import { isAuthorised, isTarget, judgeFreshness, judgeIndication, openIndication, type Indication } from '../../trust/order.ts'
+import { knownLivesOf } from './endpoint-pull.ts'
 import { submitRequestSchema, type SubmitAnswer } from '../protocol/submit.ts'
 import type { Admission } from '../network/network.ts'
 import type { Announcement } from '../protocol/announcement.ts'
@@ -36,8 +37,8 @@ export const answerSubmit = async (deps: SubmitDeps, from: Admission, message: U
       if (!learned.ok) throw new WritError(learned.code, learned.detail)
       return answer({ kind: 'charter', version: deps.charters.chain.current.version })
     }
-    case 'head':
-      return answer({ kind: 'head', sequence: (await deps.queue.head(from.admin, request.incarnation))?.sequence ?? 0 })
+    case 'lives':
+      return answer({ kind: 'lives', lives: knownLivesOf(await deps.queue.headsOf(from.admin)) })
     case 'entries':
       return answer(await acceptEntries(deps, from.admin, from.peer, request.entries, request.payload, signal))
   }

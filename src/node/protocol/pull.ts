@@ -7,6 +7,7 @@ import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdS
 import { limits } from '../../base/limits.ts'
 import { bundleSchema } from '../../record/bundle.ts'
 import { endpointAddressSchema } from '../../trust/home-config.ts'
+import { knownLivesSchema } from './known-lives.ts'
 
 export const pullProtocol = '/writ/pull/1'
 
@@ -17,13 +18,18 @@ export const pullRequestSchema = v.strictObject({
   /** Entries of its log that the endpoint has not acknowledged; empty when they were gossiped a moment ago. */
   entries: v.pipe(v.array(bytesSchema(limits.record.entryBytesMax)), v.maxLength(limits.sync.entriesMax)),
   /** Orders that it has and that have not ended here: not to be sent again, but their cancellation is. */
-  have: v.pipe(v.array(indicationIdSchema), v.maxLength(limits.pull.haveMax))
+  have: v.pipe(v.array(indicationIdSchema), v.maxLength(limits.pull.haveMax)),
+  /** Entries of its own log that the endpoint knows and the agent does not, as after a restore; null for none. */
+  wanted: v.nullable(v.strictObject({ incarnation: incarnationSchema, from: v.pipe(countSchema, v.minValue(1)) }))
 })
+
 
 export const pullAnswerSchema = v.strictObject({
   charters: v.array(bytesSchema(limits.record.charterBytesMax)),
-  /** How far the endpoint holds each life of the agent's log: all up to there is acknowledged. */
-  acknowledged: v.pipe(v.array(v.strictObject({ incarnation: incarnationSchema, sequence: countSchema })), v.maxLength(limits.pull.livesMax)),
+  /** How far the endpoint holds each life of the agent's log: all up to there is on its disk. */
+  acknowledged: knownLivesSchema,
+  /** What was wanted, in the order of the numbers, as much as fits; of a frozen log all that is known, evidence included. */
+  history: v.pipe(v.array(bytesSchema(limits.record.entryBytesMax)), v.maxLength(limits.sync.entriesMax)),
   /** Endpoints of the mesh, and a few neighbours that may be dialled. */
   endpoints: v.pipe(v.array(endpointAddressSchema), v.maxLength(64)),
   neighbours: v.pipe(v.array(v.strictObject({ key: keyIdSchema, addresses: v.pipe(v.array(textSchema(256)), v.maxLength(16)) })), v.maxLength(limits.network.neighboursMax)),

@@ -94,25 +94,6 @@ test('what the executor lacks is fetched once, until the order expires, and deli
   t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload }])
 })
 
-test('what an executor lacks of an order that it held before this agent began is fetched as soon as the order comes', (t) => {
-  const machine = after({ kind: 'executor-ready' }, wanted)
-  t.deepEqual(kindsOf(machine.step(offered(), now)), ['received', 'hand-over', 'retrieving', 'fetch'])
-  t.deepEqual(machine.step(wanted, now), [])
-  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload }])
-})
-
-test('an order that an executor wants and that is refused here is given up', (t) => {
-  const effects = after(wanted).step(offered(reject('not-authorised', 'because')), now)
-  t.deepEqual(kindsOf(effects), ['rejected', 'give-up'])
-  t.deepEqual(effects[1], { kind: 'give-up', indication: id, code: 'not-authorised', detail: 'because' })
-})
-
-test('what an executor wanted is forgotten with its end, and when it starts anew', (t) => {
-  for (const event of [stated('succeeded'), { kind: 'refused', indication: id }, { kind: 'executor-ready' }] satisfies OrderEvent[]) {
-    t.deepEqual(kindsOf(after(wanted, event).step(offered(), now)), ['received', 'hand-over'], event.kind)
-  }
-})
-
 test('a fetch that failed is told to the executor, and may be wanted again', (t) => {
   const machine = after(offered(), wanted)
   t.deepEqual(machine.step({ kind: 'fetched', indication: id, outcome: reject('payload-unavailable', 'nobody') }, now), [{ kind: 'give-up', indication: id, code: 'payload-unavailable', detail: 'nobody' }])

@@ -14,7 +14,7 @@ const setUp = async () => {
   const agent = world.agent('web-1')
   await queue.merge(bytesOf(...agent.entries), 'test')
   const pull = async (change: Partial<PullRequest> = {}, who: Author = agent): Promise<PullAnswer> =>
-    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], ...change })))
+    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], wanted: null, ...change })))
   const submit = async (): Promise<void> => void (await queue.merge(bytesOf(...world.admin.entries), 'test'))
   return { ...made, agent, pull, submit }
 }
@@ -101,9 +101,49 @@ test('orders beyond what an answer holds are announced as more', async (t) => {
 
 test('entries are kept, and the answer says how far', async (t) => {
   const { world, agent, pull } = await setUp()
-  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
   agent.say(receipts(said(world.order().id, 'received')))
-  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2 }])
+  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }])
+})
+
+test('an agent that was restored gets its own entries back, from where it wants them', async (t) => {
+  const { world, agent, pull } = await setUp()
+  for (let count = 0; count < 3; count += 1) agent.say(receipts(said(world.order().id, 'received')))
+  await pull({ entries: bytesOf(...agent.entries) })
+  t.deepEqual((await pull({ wanted: { incarnation: agent.incarnation, from: 3 } })).history, bytesOf(...agent.entries.slice(2)))
+  t.deepEqual((await pull({ wanted: { incarnation: agent.incarnation, from: 5 } })).history, [])
+  t.deepEqual((await pull({ wanted: { incarnation: world.admin.incarnation, from: 1 } })).history, [])
+  t.deepEqual((await pull()).history, [])
+})
+
+test('of a forked log the answer tells where, and hands out both branches', async (t) => {
+  const { world, queue, agent, pull } = await setUp()
+  const other = agent.branch(1)
+  agent.say(receipts(said(world.order().id, 'received')))
+  other.say(receipts(said(world.order().id, 'validated')))
+  await queue.merge(bytesOf(...agent.entries, ...other.entries), 'test')
+  const answer = await pull({ wanted: { incarnation: agent.incarnation, from: 2 } })
+  t.deepEqual(answer.acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: 2 }])
+  t.deepEqual(new Set(answer.history.map((bytes) => Buffer.from(bytes).toString('hex'))), new Set([agent.entries[1], other.entries[1]].map((entry) => Buffer.from(entry?.bytes ?? []).toString('hex'))))
+})
+
+test('what gossip brought is on disk before it is acknowledged', async (t) => {
+  const { world, queue, agent, pull, store } = await setUp()
+  const writes: boolean[] = []
+  const { write } = store
+  store.write = async (changes, options) => {
+    writes.push(options.durable)
+    return write.call(store, changes, options)
+  }
+  await pull()
+  writes.length = 0
+  await queue.merge(bytesOf(agent.say(receipts(said(world.order().id, 'received')))), 'gossip')
+  t.deepEqual(writes, [false])
+  const [one, two] = await Promise.all([pull(), pull()])
+  t.deepEqual([one.acknowledged, two.acknowledged], [[{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }], [{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }]])
+  t.is(writes.filter(Boolean).length, 1)
+  await pull()
+  t.is(writes.filter(Boolean).length, 1)
 })
 
 test('an entry that was altered is not acknowledged, and counts against its sender', async (t) => {
@@ -111,7 +151,7 @@ test('an entry that was altered is not acknowledged, and counts against its send
   const entry = agent.say(receipts(said(world.order().id, 'received')))
   const altered = entry.bytes.slice()
   altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
-  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1 }])
+  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
   t.deepEqual(network.blamed, [{ peer: agent.key, code: 'bad-signature' }])
 })
 
@@ -141,7 +181,7 @@ test('an agent that the endpoint does not know is told that there is nothing', a
 test('a request that cannot be read is refused', async (t) => {
   const { agent, ...made } = await setUp()
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array([0xa0])), { code: 'malformed' })
-  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], extra: 1 })), { code: 'malformed' })
+  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], wanted: null, extra: 1 })), { code: 'malformed' })
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
 })
 

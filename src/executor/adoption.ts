@@ -1,0 +1,72 @@
+/**
+ * What this executor said before its home was restored, as endpoints remember it: only what its own key signed counts.
+ * An adopted start without an outcome was interrupted, and what is known of it is said.
+ */
+import { decodeRecord, verifyRecordSync } from '../record/record.ts'
+import { statementKind, type StatementBody } from '../record/statement.ts'
+import type { Clock } from '../base/clock.ts'
+import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
+import type { Journal, Statement } from './journal.ts'
+import type { Log } from '../base/log.ts'
+import type { Signer } from '../record/keys.ts'
+import type { StatementDraft } from './job-events.ts'
+
+export interface AdoptionDeps {
+  readonly mesh: MeshId
+  readonly signer: Signer
+  readonly journal: Journal
+  readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
+  readonly clock: Clock
+  readonly log: Log
+  readonly seal: (draft: StatementDraft) => Statement
+  /** Tells the agent. */
+  readonly say: (statement: Statement) => void
+}
+
+export class Adoption {
+  readonly #deps: AdoptionDeps
+
+  constructor(deps: AdoptionDeps) {
+    this.#deps = deps
+  }
+
+  /** Those that this executor signed. */
+  open(statements: readonly Uint8Array[]): Statement[] {
+    return statements.flatMap((bytes) => {
+      const statement = this.#openOne(bytes)
+      if (statement === undefined) this.#deps.log.warn('a statement that is not of this executor was passed over')
+      return statement === undefined ? [] : [statement]
+    })
+  }
+
+  /** Their processes may still run, where a home was restored under a running machine. Errors: those of the journal. */
+  async settle(): Promise<void> {
+    const { journal, killOrphans, clock, log, seal, say } = this.#deps
+    const unsettled = await journal.unsettled()
+    if (unsettled.length === 0) return
+    await killOrphans(new Set(unsettled.map(({ body }) => body.indication)))
+    for (const { body } of unsettled) {
+      const outcome = seal(draftRestored(body, clock.now()))
+      await journal.settle(outcome)
+      say(outcome)
+      log.warn('an order had been started before this home was restored', { indication: body.indication })
+    }
+  }
+
+  #openOne(bytes: Uint8Array): Statement | undefined {
+    const decoded = decodeRecord(statementKind, bytes)
+    if (!decoded.ok || decoded.value.body.executor !== this.#deps.signer.key || decoded.value.body.mesh !== this.#deps.mesh) return undefined
+    const verified = verifyRecordSync(decoded.value, [this.#deps.signer.key])
+    return verified.ok ? verified.value : undefined
+  }
+}
+
+const draftRestored = ({ indication, startedAt, at }: StatementBody, now: Millis): StatementDraft => ({
+  indication,
+  state: 'interrupted',
+  at: now,
+  startedAt: startedAt ?? at,
+  code: 'restored',
+  detail: 'the order was started before the home of this node was restored; what came of it is not known',
+  report: null
+})

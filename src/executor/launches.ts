@@ -1,0 +1,69 @@
+/**
+ * Orders from the second verification to the end of their processes: what was prepared, how it is started, whether its
+ * output is what was expected, and what is removed afterwards.
+ */
+import { toText } from '../base/bytes.ts'
+import { assert, describeError } from '../base/errors.ts'
+import { reject, type Result } from '../base/result.ts'
+import { computeEnvironment } from './environment.ts'
+import { matchOutput } from './output-pattern.ts'
+import { prepareLaunch, type PreparationDeps } from './preparation.ts'
+import type { IndicationId } from '../base/brand.ts'
+import type { KeptOutputs } from './file-output.ts'
+import type { Launch } from './format.ts'
+import type { Log } from '../base/log.ts'
+import type { Order } from './job-events.ts'
+import type { Run, Runner, RunResult } from './child-runner.ts'
+import type { RunReport } from './outcome.ts'
+
+export interface LaunchesDeps extends PreparationDeps {
+  readonly runner: Runner
+  readonly outputs: KeptOutputs
+  readonly log: Log
+}
+
+export class Launches {
+  readonly #deps: LaunchesDeps
+  readonly #prepared = new Map<IndicationId, Launch>()
+
+  constructor(deps: LaunchesDeps) {
+    this.#deps = deps
+  }
+
+  /** `isWanted` is asked when it is done: the order may have ended meanwhile. Errors: those of `prepareLaunch`, `cache-unusable`. */
+  async prepare(order: Order, isWanted: () => boolean): Promise<Result<null>> {
+    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    if (!launch.ok) return launch
+    if (isWanted()) this.#prepared.set(order.id, launch.value)
+    return { ok: true, value: null }
+  }
+
+  /** Throws when no process could be made. */
+  async start({ id, body }: Order): Promise<Run> {
+    const launch = this.#prepared.get(id)
+    assert(launch, 'an order is spawned that was not prepared')
+    const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(id)
+    const environment = computeEnvironment(this.#deps.baseEnvironment, id, body, temporary)
+    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+  }
+
+  async matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
+    if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
+    try {
+      return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))
+    } catch (error) {
+      this.#deps.log.error('a kept output could not be read', { indication: id, detail: describeError(error) })
+      return 'unmatched'
+    }
+  }
+
+  /** Never throws. */
+  async discard(id: IndicationId): Promise<void> {
+    this.#prepared.delete(id)
+    try {
+      await this.#deps.cache.discard(id)
+    } catch (error) {
+      this.#deps.log.warn('the files of a job could not all be removed', { indication: id, detail: describeError(error) }) // the next start removes them
+    }
+  }
+}
