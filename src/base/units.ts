@@ -1,4 +1,4 @@
-/** Sizes in bytes, spans in milliseconds. */
+/** Sizes in bytes and spans in milliseconds, by their names. */
 export const KiB = 1024
 export const MiB = 1024 * KiB
 export const second = 1000
