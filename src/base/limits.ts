@@ -191,6 +191,8 @@ export const limits = {
     pendingEntriesPerAuthorMax: 64,
     /** Heads kept in memory: 0.3 KiB each; two lives of 10,000 authors fit. */
     cachedLogsMax: 20_000,
+    /** Entries of a thawed log kept as evidence beside those that count: enough to see what its author did. */
+    branchesKeptMax: 16,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */

@@ -11,9 +11,8 @@ import { BoundedMap } from './bounded-map.ts'
 import { collectKeys, emptyValue, keys, lastPart, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
 import type { KeyId, RecordId } from '../base/brand.ts'
 import { logIdOf, type LogName } from './log.ts'
-import type { HeldEntry, LogWork } from './gathering.ts'
 import type { OpenedEntry } from './intake.ts'
-import type { LogPlan, LogState } from './log-plan.ts'
+import type { HeldEntry, LogPlan, LogState, LogWork } from './log-plan.ts'
 
 export interface EntryBounds {
   readonly sizeBytesMax: number
