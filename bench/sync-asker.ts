@@ -55,7 +55,7 @@ const merge = async ({ queue }: OpenQueue, skipped: number, measured: number) =>
     say({ kind: 'page', after })
     const page = decodeOwn(await read()) as { readonly entries: readonly Uint8Array[]; readonly next: number }
     if (page.entries.length === 0) break
-    const took = await timeTasks(chunk(page.entries, batchSize).map((batch) => () => queue.merge(batch, 'bench')), batchesInFlight)
+    const { seconds: took } = await timeTasks(chunk(page.entries, batchSize).map((batch) => () => queue.merge(batch, 'bench')), batchesInFlight)
     after = page.next
     if (after <= skipped) continue
     seconds += took

@@ -1,8 +1,5 @@
 /** The bounds of fetching payloads: a part of `limits.ts`, where all others are. */
-const MiB = 1024 * 1024
-const second = 1000
-const minute = 60 * second
-const hour = 60 * minute
+import { hour, MiB, second } from './units.ts'
 
 export const fetchLimits = {
   /** An attempt ends when no block arrived for this long. */

@@ -221,6 +221,8 @@ export const limits = {
     cachedLogsMax: 20_000,
     /** Entries that came lately and are known again without decoding: 0.3 KiB each; an outcome of each of 20,000 nodes. */
     recentEntriesMax: 20_000,
+    /** Entries of a thawed log kept as evidence beside those that count: enough to see what its author did. */
+    branchesKeptMax: 16,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */

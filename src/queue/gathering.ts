@@ -3,28 +3,13 @@
  */
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { factOfAgent, factOfExecutor, type Told } from './fold.ts'
-import type { RecordId } from '../base/brand.ts'
 import type { ThawBody } from '../record/control.ts'
 import type { CredentialBody } from '../record/credential.ts'
 import type { Verified } from '../record/record.ts'
 import type { Indication } from '../trust/order.ts'
 import type { OpenedEntry, Rejection } from './intake.ts'
-import type { LogName } from './log.ts'
-import type { LogPlan, LogState, Placed } from './log-plan.ts'
+import type { LogState, LogWork, Placed } from './log-plan.ts'
 import type { Control } from './order-table.ts'
-
-export interface LogWork {
-  readonly name: LogName
-  readonly before: LogState | undefined
-  readonly plan: LogPlan
-  /** Where an admin's choice had the log laid anew: from which sequence number, and the entries held from there on, by id, with their keys. */
-  readonly relaid: { readonly from: number; readonly held: ReadonlyMap<RecordId, HeldEntry> } | null
-}
-
-export interface HeldEntry {
-  readonly key: string
-  readonly opened: OpenedEntry
-}
 
 export interface Gathered {
   readonly indications: Indication[]

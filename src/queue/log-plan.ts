@@ -6,6 +6,7 @@
  * Where an admin has thawed the log, the chosen entry alone may have its sequence number, and what does not link to it
  * is no part of the log: above a choice an entry counts by what it names as its predecessor.
  */
+import { limits } from '../base/limits.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import { emptyHead, planAppend, type AppendPlan, type Head, type Link, type LogName } from './log.ts'
 import type { KeyId, RecordId } from '../base/brand.ts'
@@ -39,6 +40,19 @@ export interface LogPlan {
   readonly waiting: readonly OpenedEntry[]
   readonly duplicates: number
   readonly rejections: readonly Rejection[]
+}
+
+export interface LogWork {
+  readonly name: LogName
+  readonly before: LogState | undefined
+  readonly plan: LogPlan
+  /** Where an admin's choice had the log laid anew: from which sequence number, and the entries held from there on, by id, with their keys. */
+  readonly relaid: { readonly from: number; readonly held: ReadonlyMap<RecordId, HeldEntry> } | null
+}
+
+export interface HeldEntry {
+  readonly key: string
+  readonly opened: OpenedEntry
 }
 
 export interface LogContext {
@@ -145,7 +159,7 @@ class LogPlanner {
     }
     // A log of which nothing but this is known is one that has not begun.
     this.#state ??= unbegun(this.#name)
-    if (choices.has(body.sequence) && evidence.size + this.#conflicts.length < branchesKeptMax) this.#conflicts.push(opened)
+    if (choices.has(body.sequence) && evidence.size + this.#conflicts.length < limits.queue.branchesKeptMax) this.#conflicts.push(opened)
     this.#refuse(opened, 'forked-log', 'an admin chose another branch of this log')
   }
 
@@ -153,9 +167,6 @@ class LogPlanner {
     this.#rejections.push({ code, detail, author: record.body.author, entry: record.id })
   }
 }
-
-/** Of one log that was thawed: enough to see what its author did. */
-const branchesKeptMax = 16
 
 export const unbegun = ({ author, incarnation }: LogName): LogState => ({ author, incarnation, kind: 'node', head: emptyHead, executor: null, frozenAt: null, base: 1 })
 

@@ -11,10 +11,9 @@ import { addTerm, termOf } from './head-term.ts'
 import { collectKeys, emptyValue, keys, lastPart, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
 import { logIdOf, type LogName } from './log.ts'
 import type { EntryBounds } from './arrivals.ts'
-import type { HeldEntry, LogWork } from './gathering.ts'
 import type { KeyId, RecordId } from '../base/brand.ts'
 import type { OpenedEntry } from './intake.ts'
-import type { LogPlan, LogState } from './log-plan.ts'
+import type { HeldEntry, LogPlan, LogState, LogWork } from './log-plan.ts'
 
 export class LogTable {
   readonly #store: KeyValueStore
