@@ -21,7 +21,7 @@ export interface Talk {
 export type Carry = (question: Uint8Array) => Promise<Uint8Array>
 
 export const clientOf = ({ queue, store }: OpenQueue, chain: CharterChain): SyncClient =>
-  new SyncClient({ queue, store, clock: { now: () => syncTime }, chain: () => chain, learnCharters: async () => {}, merged: () => {} })
+  new SyncClient({ queue, store, clock: { now: () => syncTime, monotonic: () => syncTime }, chain: () => chain, learnCharters: async () => {}, merged: () => {} })
 
 export const answerTo = (queue: Queue, chain: CharterChain, asker: KeyId): Carry => async (bytes) => {
   const question = decodeShape(syncQuestionSchema, bytes, limits.network.messageBytesMax)

@@ -40,8 +40,17 @@ export const mutants: readonly Mutant[] = [
     checkers: ['receipts-acknowledged', 'orders-end', 'no-receipt-lost'],
     seedsMax: 5,
     replacements: [
-      { file: 'src/queue/own-log.ts', from: 'await store.write([put(entryKey(incarnation, sequence), entry.bytes), this.#livesChange(lives)], { durable })', to: "await store.write([put(entryKey(incarnation, sequence), entry.bytes), { kind: 'delete', key: entryKey(incarnation, sequence - 1) }, this.#livesChange(lives)], { durable })" }
+      // Checkpoints come often, or no run would be long enough to meet one.
+      { file: 'src/queue/own-lives.ts', from: '>= limits.ownLog.checkpointEntries', to: '>= 4' },
+      { file: 'src/queue/own-lives.ts', from: 'findLast((sequence) => sequence <= safe && sequence > first)', to: 'findLast((sequence) => sequence > first)' }
     ]
+  },
+  {
+    name: 'head not asked for after a restore',
+    scenario: 'restored-backups',
+    checkers: ['started-once'],
+    seedsMax: 30,
+    replacements: [{ file: 'src/node/agent/own-head.ts', from: 'const count = this.#agreeing.size', to: 'const count = enough' }]
   },
   {
     name: 'fold that depends on order',
@@ -64,7 +73,7 @@ export const mutants: readonly Mutant[] = [
     seedsMax: 5,
     replacements: [
       { file: 'src/trust/order.ts', from: 'if (now > indication.expiresAt) return', to: 'if (now > Infinity) return' },
-      { file: 'src/executor/job-machine.ts', from: 'else if (now > order.body.expiresAt) this', to: 'else if (now > Infinity) this' },
+      { file: 'src/executor/job-machine.ts', from: 'if (now.wall > job.order.body.expiresAt) this', to: 'if (now.wall > Infinity) this' },
       { file: 'src/queue/order-views.ts', from: '|| now > body.expiresAt || now < body.notBefore ||', to: '|| now < body.notBefore ||' }
     ]
   },

@@ -189,8 +189,8 @@ export class SimulatedAdmin {
 
   #submit(entry: Verified<EntryBody>, payload: Uint8Array | null, heldBy: Set<KeyId>, branch: Branch | undefined): void {
     this.#submitToAll(entry, payload, heldBy, branch ?? this.#whole).catch((error: unknown) => {
-      // As the library would tell its caller: too late, nobody took it. Who tells two stories is found out.
-      if (!isWritError(error, 'expired') && branch === undefined) this.#deps.ledger.violate('submitted', `the admin could not submit: ${String(error)}`)
+      // Who tells two stories is found out.
+      if (branch === undefined) this.#deps.ledger.violate('submitted', `the admin could not submit: ${String(error)}`)
     })
   }
 
@@ -198,7 +198,9 @@ export class SimulatedAdmin {
     const { fabric, random } = this.#deps
     const wanted = Math.min(limits.submit.holdersWanted, branch.endpoints.length)
     const restores = this.#restores
+    const order = [...this.#deps.ledger.orders.values()].find(({ heldBy: holders }) => holders === heldBy)
     while (restores === this.#restores) {
+      if (order !== undefined && this.clock.now() > order.expiresAt) return // as the library would tell its caller: too late
       for (const endpoint of random.sample(branch.endpoints, branch.endpoints.length)) {
         if (heldBy.size >= wanted || restores !== this.#restores) return
         if (!heldBy.has(endpoint.key) && (await this.#submitTo(endpoint, entry, { payload, branch }))) heldBy.add(endpoint.key)
@@ -237,5 +239,5 @@ export class SimulatedAdmin {
 
 /** Another time, or another endpoint, may do better: what is lost, full, or lives in another time. */
 const passing: ReadonlySet<string> = new Set([
-  'unreachable', 'not-connected', 'connection-lost', 'request-timeout', 'payload-unavailable', 'retrieve-cancelled', 'store-write-failed', 'session-expired', 'not-yet-valid', 'bad-session'
+  'unreachable', 'not-connected', 'connection-lost', 'request-timeout', 'payload-unavailable', 'retrieve-cancelled', 'store-write-failed', 'session-expired', 'not-yet-valid', 'bad-session', 'expired'
 ])

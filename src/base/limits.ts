@@ -3,9 +3,11 @@
  * docs/LIMITS.md tells operators what follows from them.
  */
 import { cliLimits } from './cli-limits.ts'
-import { day, hour, KiB, MiB, minute, second } from './units.ts'
+import { conductLimits } from './conduct-limits.ts'
+import { fetchLimits } from './fetch-limits.ts'
 import { storageLimits } from './storage-limits.ts'
 import { syncLimits } from './sync-limits.ts'
+import { day, hour, KiB, MiB, minute, second } from './units.ts'
 
 export const limits = {
   record: {
@@ -70,7 +72,6 @@ export const limits = {
     /** An output whose end never came. */
     partAgeMsMax: 1 * day
   },
-  ...storageLimits,
   trust: {
     /** Clocks may differ by this much; validity is judged with it on both sides. */
     clockToleranceMs: 10 * minute,
@@ -129,49 +130,7 @@ export const limits = {
     reconnectMsMin: 250,
     reconnectMsMax: 30 * second
   },
-  conduct: {
-    /** Ten pieces of garbage, twenty stalls, a hundred questions too many, within what is forgiven meanwhile. */
-    pointsMax: 100,
-    garbagePoints: 10,
-    stallPoints: 5,
-    excessPoints: 1,
-    /** A peer of another release that sends one wrong message with each pull, every 30 s, stays far below. */
-    pointsForgivenPerSecond: 1,
-    /** Doubled with each episode: long enough that a flood costs less than 1% of the time, short enough for a peer that was repaired. */
-    cutOffMsMin: 1 * minute,
-    cutOffMsMax: 1 * hour,
-    /** One earlier episode is forgiven for each span without another. */
-    episodeForgivenMs: 2 * hour,
-    /** Remembered, about 1 KiB each: twice 10,000 agents. The oldest that is gone and was good goes first. */
-    accountsMax: 20_000,
-    /**
-     * A question costs one token and one for each 64 KiB, of what its account may in all and on its protocol. Whoever asks
-     * one at a time is slowed by it and no more: an agent that hands over a backlog by pulls of 512 KiB gets 7 a second,
-     * 3.5 MiB; an endpoint that catches up on 1,000,000 entries asks 1700 at a time, 12 times a second at 20,000 entries.
-     * A flood of pulls of 2 ms takes an eighth of a processor at most.
-     */
-    bytesPerToken: 64 * KiB,
-    questions: { perSecond: 128, burst: 512 },
-    questionsPerProtocol: { perSecond: 64, burst: 256 },
-    /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
-    streams: { perSecond: 1000, burst: 2000 },
-    /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
-    heldBytesMax: 32 * MiB,
-    heldBytesInAllMax: 512 * MiB,
-    /** Gossip messages of one peer that are being judged: several times the pool's queue. What is more is ignored; pull and sync bring it. */
-    judgingMax: 256,
-    /**
-     * Questions at once, connections at once and by rate, gossip. A node asks one question of each kind at a time, and an
-     * endpoint one more for each operator who reads outputs through it. An admin's 20 commands, or a hundred orders that one
-     * process follows, are one account. An endpoint passes on what thousands of agents say at once, an agent its own.
-     */
-    ranks: {
-      node: { questionsOpenMax: 64, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 100, burst: 1000 } },
-      endpoint: { questionsOpenMax: 128, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 2000, burst: 20_000 } },
-      admin: { questionsOpenMax: 256, connectionsMax: 256, connections: { perSecond: 20, burst: 400 }, gossip: { perSecond: 100, burst: 1000 } },
-      guest: { questionsOpenMax: 8, connectionsMax: 2, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 1, burst: 1 } }
-    }
-  },
+  conduct: conductLimits,
   gossip: {
     /**
      * To how many a heard message is handed on. Whoever publishes tells all of its own peers, and each agent has two endpoints:
@@ -189,7 +148,9 @@ export const limits = {
   },
   receipts: {
     /** States that follow each other within this share one entry, and so one signature; an outcome never waits. A short command is one entry. */
-    settleMs: 200
+    settleMs: 200,
+    /** Between two tries to keep receipts, where the disk is full. */
+    retryMsMax: 10 * second
   },
   follow: {
     /** Changes of an order that come within this are shown together. */
@@ -266,6 +227,10 @@ export const limits = {
     controlsPerOrderMax: 16,
     /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
     verifyChunk: 128,
+    /** Orders, and entries below checkpoints, that housekeeping drops before it lets others in: some milliseconds each. */
+    prunedAtOnce: 256,
+    /** Entries looked at for one log, and arrivals for all, in one go of housekeeping: a million are through within two days. */
+    sweptAtOnce: 4096,
     /** Between two looks at what may be dropped. */
     housekeepingMs: 10 * minute,
     labelRetentionMs: 30 * day
@@ -310,27 +275,7 @@ export const limits = {
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },
-  fetch: {
-    /** An attempt ends when no block arrived for this long. */
-    attemptTimeoutMs: 30 * second,
-    /** One block from one peer: 8 in flight of 256 KiB arrive within it from 0.9 Mbit/s upwards. */
-    blockTimeoutMs: 20 * second,
-    blocksInFlightMax: 8,
-    /** Asked in turn within one attempt, so that the load spreads and a silent peer does not stop it. */
-    providersPerAttemptMax: 3,
-    /** The wait between attempts varies by this share, so that a fleet does not come back at once. */
-    backoffJitterShare: 0.25,
-    /** A bitswap message: three blocks. Each resets the receiver's timeout, so smaller is safer on slow links. */
-    messageBytesMax: 1 * MiB,
-    /** A peer that had not the block earlier is asked again: the answer to a later question, and this, are waited for. */
-    secondLookMs: 500,
-    /** All that a peer asked for in one go; 10 s, the library's default, cut transfers off on slow links. */
-    messageTimeoutMs: 120 * second,
-    deadlineMs: 1 * hour,
-    backoffMsMin: 500,
-    backoffMsMax: 30 * second,
-    concurrentMax: 2
-  },
+  fetch: fetchLimits,
   status: {
     intervalMs: 1 * second,
     /** The status is written down at least this often, so that a reader can tell an old one. */
@@ -339,5 +284,6 @@ export const limits = {
   query: {
     rowsMax: 10_000
   },
+  ...storageLimits,
   cli: cliLimits
 } as const

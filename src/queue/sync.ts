@@ -12,7 +12,7 @@ import { lastName, type LogHead } from './head-index.ts'
 import { planFetch, Reconciliation, type RangesAnswer } from './reconciliation.ts'
 import { freshSyncState, SyncMachine, type Brought, type SyncOutcome, type SyncState } from './sync-machine.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import type { Clock } from '../base/clock.ts'
+import type { SteadyClock } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { MergeReport } from './merge.ts'
 import type { Queue } from './queue.ts'
@@ -22,7 +22,7 @@ import type { WantedLog } from './log-pages.ts'
 export interface SyncClientDeps {
   readonly store: KeyValueStore
   readonly queue: Queue
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly chain: () => CharterChain
   /** Takes newer charters in before entries are judged by them. */
   readonly learnCharters: (charters: readonly Uint8Array[], peer: KeyId) => Promise<void>
@@ -143,7 +143,7 @@ export class SyncClient {
   }
 
   #takeTurn(peer: KeyId): boolean {
-    const now = this.#deps.clock.now()
+    const now = this.#deps.clock.monotonic()
     if (this.#turn !== undefined && this.#turn.peer !== peer) {
       if (now - this.#turn.since < limits.sync.turnMsMax) return false
       this.giveUp(this.#turn.peer)

@@ -114,7 +114,7 @@ test('a fingerprint tells heads apart, and how many there are', (t) => {
 const fetched = test.macro({
   exec(t, own: readonly [sequence: number, id: string, frozen: boolean] | undefined, their: readonly [sequence: number, id: string, frozen: boolean], held: string | undefined, expected: number | null) {
     const name = { author: 'a' as KeyId, incarnation: 'i' as Incarnation }
-    const state: LogState | undefined = own === undefined ? undefined : { ...name, kind: 'node', executor: null, head: { sequence: own[0], id: own[1] as RecordId }, frozenAt: own[2] ? own[0] + 1 : null }
+    const state: LogState | undefined = own === undefined ? undefined : { ...name, kind: 'node', executor: null, head: { sequence: own[0], id: own[1] as RecordId }, frozenAt: own[2] ? own[0] + 1 : null, base: 1 }
     const head = { ...name, sequence: their[0], id: their[1] as RecordId, isFrozen: their[2] }
     t.is(planFetch(state as LogState | undefined, head, held as RecordId | undefined), expected)
   },

@@ -23,7 +23,7 @@ const checkSignature = createSignatureMemory()
 export const sideOf = async (world: World, name: string, options: { store?: MemoryStore; now?: () => number } = {}): Promise<Side> => {
   const { store = new MemoryStore(), now = () => madeAt } = options
   const queue = await world.queue({ store, name, checkSignature })
-  const client = new SyncClient({ store, queue, clock: { now }, chain: () => world.mesh.chain, learnCharters: async () => {}, merged: () => {} })
+  const client = new SyncClient({ store, queue, clock: { now, monotonic: now }, chain: () => world.mesh.chain, learnCharters: async () => {}, merged: () => {} })
   return { queue, store, client, key: signerOf(name).key }
 }
 

@@ -20,14 +20,14 @@ import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
 import type { SyncAnswer } from '../../queue/sync-message.ts'
 import type { Random } from '../../base/random.ts'
-import type { Clock, Timers } from '../../base/clock.ts'
+import type { SteadyClock, Timers } from '../../base/clock.ts'
 
 export interface EndpointSyncDeps {
   readonly queue: Queue
   readonly store: KeyValueStore
   readonly network: Network
   readonly charters: Charters
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
