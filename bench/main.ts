@@ -18,14 +18,14 @@ interface Options {
 
 const benches: Readonly<Record<string, (tell: Tell, options: Options) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures, sync: runSync }
 
-const usage = `usage: npm run bench -- NAME [--json] [--entries N]\nbenches: ${Object.keys(benches).join(', ')}; --entries is for sync, 1000 at least\n`
+const usage = `usage: npm run bench -- NAME [--json] [--entries N]\nbenches: ${Object.keys(benches).join(', ')}; --entries is for sync, 10000 at least\n`
 
 const readArguments = (): ({ readonly name: string; readonly json: boolean } & Options) | undefined => {
   try {
     const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false }, entries: { type: 'string' } }, allowPositionals: true })
     const [name] = positionals
     const entries = values.entries === undefined ? null : Number(values.entries)
-    const isPossible = entries === null || (name === 'sync' && Number.isInteger(entries) && entries >= 1000)
+    const isPossible = entries === null || (name === 'sync' && Number.isInteger(entries) && entries >= 10_000)
     return name !== undefined && positionals.length === 1 && Object.hasOwn(benches, name) && isPossible ? { name, json: values.json, entries } : undefined
   } catch {
     return undefined // an unknown flag

@@ -15,7 +15,10 @@ import { drawSigner } from './signed-logs.ts'
 import { openQueue, SyncSource } from './sync-source.ts'
 import { Scope } from './processes.ts'
 
-const authorsWanted = 10_000
+/** A smaller history has fewer authors, so that their logs stay as long; 1,000 at least, whose logs are shorter then. */
+const authorsMax = 10_000
+const authorsMin = 1000
+const entriesPerAuthor = 100
 const entriesDefault = 1_000_000
 const singlesMeasured = 30_000
 const MiB = 1024 * 1024
@@ -104,7 +107,7 @@ const serve = async (scope: Scope, source: SyncSource, args: readonly string[]):
 
 export const runSync = async (tell: Tell, options: { readonly entries: number | null }): Promise<Report> => {
   const entries = options.entries ?? entriesDefault
-  const authors = Math.min(authorsWanted, Math.floor(entries / 4))
+  const authors = Math.max(authorsMin, Math.min(authorsMax, Math.floor(entries / entriesPerAuthor)))
   await using scope = new Scope('sync')
   const directory = scope.path('source')
   tell(`signing the beginnings of ${authors} logs`)

@@ -53,7 +53,7 @@ test('two endpoints hold the same once each has asked the other, whatever each w
   t.pass()
 })
 
-/** Logs of which several branches exist: they part at 1 (two lives begun alike), at 3, and at 3 and 5. */
+/** Logs of which several branches exist, that part at 3, at 3 and 5, and at 2; of two of them an admin chose a branch. */
 const forkedFleet = () => {
   const { world, logs } = fleet()
   const [a, b, c] = logs.slice(5, 8)
@@ -62,10 +62,15 @@ const forkedFleet = () => {
     for (let added = 0; added < count; added += 1) log.say({ kind: 'fault', fault: { kind: 'none', subject: String(added), detail: `${count}` } })
     return log
   }
-  return { world, logs: [world.admin, ...logs, grow(a.branch(2), 4), grow(b.branch(2), 1), grow(b.branch(4), 3), grow(c.branch(1), 9)] }
+  const branches = [grow(a.branch(2), 4), grow(b.branch(2), 1), grow(b.branch(4), 3), grow(c.branch(1), 9)]
+  for (const [log, branch, sequence] of [[a, branches[0], 3], [c, c, 2]] as const) {
+    const chosen = branch?.entries[sequence - 1]
+    if (chosen !== undefined) world.thaw(log, sequence, chosen)
+  }
+  return { world, logs: [world.admin, ...logs, ...branches] }
 }
 
-test('forked logs freeze the same way on all endpoints, whichever branches each was told of', async (t) => {
+test('forked logs freeze and thaw the same way on all endpoints, whichever branches each was told of', async (t) => {
   const { world, logs } = forkedFleet()
   await fc.assert(
     fc.asyncProperty(prefixes(logs), prefixes(logs), prefixes(logs), async (first, second, third) => {
@@ -98,6 +103,28 @@ test('a fork of which one side knows comes across with its evidence', async (t) 
   t.true(isEqualState(left, right))
   const evidence = await Promise.all([left, right].map(async ({ queue }) => (await queue.entriesOfLog(log.key, log.incarnation, 3, plenty)).map((bytes) => Buffer.from(bytes).toString('hex'))))
   for (const { bytes } of [log.entries[2], branch.entries[2]].flatMap((entry) => entry ?? [])) t.true(evidence.every((held) => held.includes(Buffer.from(bytes).toString('hex'))))
+})
+
+test('a log that was thawed in favour of a branch that one side lacks goes on there as well', async (t) => {
+  const { world, logs } = fleet()
+  const log = logs[6]
+  if (log === undefined) throw new Error('no log')
+  const [second, third] = [log.branch(3), log.branch(3)]
+  for (const [branch, name] of [[second, 'second'], [third, 'third']] as const) {
+    for (let count = 0; count < 3; count += 1) branch.say({ kind: 'fault', fault: { kind: name, subject: String(count), detail: '' } })
+  }
+  const [left, right] = [await sideOf(world, 'left'), await sideOf(world, 'right')]
+  await left.queue.merge(bytesOf(...log.entries, ...second.entries), 'test')
+  await right.queue.merge(bytesOf(...log.entries, ...third.entries), 'test')
+  const [chosen] = third.entries.slice(3)
+  if (chosen === undefined) throw new Error('no entry')
+  world.thaw(log, 4, chosen)
+  for (const { queue } of [left, right]) await queue.merge(bytesOf(...world.admin.entries, ...third.entries.slice(5)), 'test')
+  await right.queue.merge(bytesOf(...third.entries), 'test')
+  t.deepEqual((await right.queue.headsOf(log.key)).map(({ head }) => head.id), [third.entries[5]?.id])
+  t.notDeepEqual((await left.queue.headsOf(log.key)).map(({ head }) => head.id), [third.entries[5]?.id])
+  await settle(world, left, right)
+  t.deepEqual((await left.queue.headsOf(log.key)).map(({ head, frozenAt }) => [head.id, frozenAt]), [[third.entries[5]?.id, null]])
 })
 
 const hostile: Record<string, (answer: SyncAnswer) => SyncAnswer> = {

@@ -9,7 +9,7 @@ import { SyncClient } from '../../src/queue/sync.ts'
 import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { madeAt, signerOf, type World } from './world.ts'
 import type { KeyId } from '../../src/base/brand.ts'
-import type { Queue } from '../../src/queue/queue.ts'
+import type { Queue, QueueOptions } from '../../src/queue/queue.ts'
 
 export interface Side {
   readonly queue: Queue
@@ -20,9 +20,9 @@ export interface Side {
 
 const checkSignature = createSignatureMemory()
 
-export const sideOf = async (world: World, name: string, options: { store?: MemoryStore; now?: () => number } = {}): Promise<Side> => {
-  const { store = new MemoryStore(), now = () => madeAt } = options
-  const queue = await world.queue({ store, name, checkSignature })
+export const sideOf = async (world: World, name: string, options: { store?: MemoryStore; now?: () => number; retention?: QueueOptions['retention'] } = {}): Promise<Side> => {
+  const { store = new MemoryStore(), now = () => madeAt, retention } = options
+  const queue = await world.queue({ store, name, checkSignature, ...(retention === undefined ? {} : { retention }) })
   const client = new SyncClient({ store, queue, clock: { now, monotonic: now }, chain: () => world.mesh.chain, learnCharters: async () => {}, merged: () => {} })
   return { queue, store, client, key: signerOf(name).key }
 }

@@ -4,7 +4,7 @@ import { MemoryStore } from '../../src/base/memory-store.ts'
 import { WritError } from '../../src/base/errors.ts'
 import { answerSync } from '../../src/queue/sync-answer.ts'
 import { ask, bytesIn, catchUp, entriesIn, isEqualState, kindsOf, settle, sideOf } from './sync-sides.ts'
-import { bytesOf, madeAt, receipts, said, World } from './world.ts'
+import { bytesOf, dayMs, madeAt, receipts, said, World } from './world.ts'
 import type { Author } from './world.ts'
 import type { CursorAnswer, SyncAnswer } from '../../src/queue/sync-message.ts'
 
@@ -240,4 +240,28 @@ test('what could not be stored is asked for again', async (t) => {
   store.isFull = false
   await catchUp(world, left, right)
   t.true(isEqualState(left, right))
+})
+
+test('logs of which the answerer has dropped the beginning are taken over from their checkpoints on', async (t) => {
+  const world = new World()
+  const agent = world.agent('a')
+  const order = world.order()
+  agent.say(receipts(said(order.id, 'received')))
+  agent.say(receipts(world.statement(agent.node.executor, order.id, 'succeeded')))
+  world.checkpoint(agent)
+  world.checkpoint(world.admin)
+  agent.say(receipts(said(world.order({ createdAt: madeAt + 1, expiresAt: madeAt + 50 * dayMs }).id, 'received')))
+  const right = await sideOf(world, 'right', { retention: { mode: 'label', ageMs: dayMs } })
+  const [fresh, behind] = [await sideOf(world, 'fresh'), await sideOf(world, 'behind')]
+  await right.queue.merge(bytesOf(...agent.entries.slice(0, 1)), 'test')
+  await catchUp(world, behind, right)
+  t.true(isEqualState(behind, right))
+  await right.queue.merge(all(world, [agent]), 'test')
+  for (let turn = 0; turn < 2; turn += 1) await right.queue.prune(madeAt + 2 * dayMs + 1000)
+  t.deepEqual((await right.queue.headsOf(agent.key)).map(({ base }) => base), [4])
+  for (const side of [fresh, behind]) {
+    const rounds = await catchUp(world, side, right)
+    t.true(rounds.some(({ answer }) => answer.kind !== 'ranges' && answer.isTrimmed))
+    t.true(isEqualState(side, right))
+  }
 })
