@@ -11,13 +11,14 @@ import { withAdminLog } from './admin-log.ts'
 import { buildIndication, buildPayload, findNode, resolveTarget } from './order-building.ts'
 import { openAdminConnection, type AdminConnection } from './admin-connection.ts'
 import { appendEntry, askLives, submitEntry } from './submission.ts'
+import { buildThaw, chooseBranch } from './fork-choice.ts'
 import { assembleViews } from './order-view.ts'
 import type { Admin, LogChunk, OrderDraft, OrderView, SubmitProgress, SubmittedOrder } from './types.ts'
 import type { EntryContent } from '../record/entry.ts'
 import type { IndicationId, KeyId } from '../base/brand.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
 import type { Output } from '../record/statement.ts'
-import type { QueryRequest } from '../node/protocol/query.ts'
+import type { ForkRow, QueryRequest } from '../node/protocol/query.ts'
 
 /** Errors: `home-missing`, `bad-config`, `wrong-home`, and others of a home's files. Dials nobody until something is asked. */
 export const createAdmin = async (options: { readonly home: string }): Promise<Admin> => new MeshAdmin(await openAdminConnection(options.home))
@@ -102,6 +103,21 @@ class MeshAdmin implements Admin {
     const { order } = await this.show(indication)
     await this.#append(this.#cancellation(order.indication), { bytes: null, sizeBytes: 0 }, {})
     return (await this.show(order.indication)).order
+  }
+
+  async forks(): Promise<readonly ForkRow[]> {
+    const forks: ForkRow[] = []
+    for await (const page of this.#connection.session.ask({ kind: 'forks' })) if (page.kind === 'forks') forks.push(...page.forks)
+    return forks
+  }
+
+  async thaw(entry: string): Promise<ForkRow> {
+    const { signer, charters } = this.#connection
+    const choice = chooseBranch(entry, await this.forks())
+    const body = buildThaw(choice, charters.chain.mesh, signer.key, systemClock.now())
+    await this.#append({ kind: 'control', control: sealRecord(controlKind, body, [signer]).bytes }, { bytes: null, sizeBytes: 0 }, {})
+    const adminName = charters.chain.current.admins.find(({ key }) => key === signer.key)?.name ?? signer.key
+    return { ...choice.fork, thaw: { keep: choice.keep, admin: signer.key, adminName, at: body.at } }
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
  */
 import type { IndicationId, KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { LiveStatus } from '../node/file-status.ts'
+import type { ForkRow } from '../node/protocol/query.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
 
 /** Who an order is for. Names are those of `writ nodes`. */
@@ -80,6 +81,10 @@ export interface Admin {
   /** The full output, agent by agent, stdout before stderr. */
   logs(indication: string, options?: { readonly agent?: string }): AsyncIterable<LogChunk>
   cancel(indication: string): Promise<OrderRow>
+  /** Logs of which two entries have one number, thawed or not; sorted by author, life and number. */
+  forks(): Promise<readonly ForkRow[]>
+  /** Lets one branch of a forked log count; `entry` is the id of the branch's entry, or a unique prefix of it. Errors: `unknown-fork`, `ambiguous-fork`. */
+  thaw(entry: string): Promise<ForkRow>
   close(): Promise<void>
 }
 

@@ -284,7 +284,9 @@ export const limits = {
     ageMs: 30 * second
   },
   query: {
-    rowsMax: 10_000
+    rowsMax: 10_000,
+    /** Entries shown of one fork, evidence kept of a thawed one and some: a page of 256 forks with 32 ids of 53 bytes each takes 0.5 MiB. */
+    branchesMax: 32
   },
   ...storageLimits,
   cli: cliLimits

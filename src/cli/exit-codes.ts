@@ -11,7 +11,7 @@ const meanings: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.internal, 'an unexpected error of Writ itself'],
   [exitCodes.usage, 'bad usage: nothing was sent'],
   [exitCodes.notSucceeded, 'the order ended, and not on every node with success'],
-  [exitCodes.noTarget, 'nothing matches: no such node, or no such order'],
+  [exitCodes.noTarget, 'nothing matches: no such node, no such order, or no such fork'],
   [exitCodes.unreachable, 'no endpoint could be reached'],
   [exitCodes.refused, 'refused: by the charter, an endpoint, or because of the token'],
   [exitCodes.home, 'the home is missing, damaged, in use, or cannot be written'],
@@ -26,10 +26,10 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
     exitCodes.usage,
     [
       'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication',
-      'ambiguous-node', 'bad-name', 'bad-address', 'file-exists', 'bad-order', 'bad-invite', 'too-many-targets'
+      'ambiguous-node', 'ambiguous-fork', 'bad-name', 'bad-address', 'file-exists', 'bad-order', 'bad-invite', 'too-many-targets'
     ]
   ],
-  [exitCodes.noTarget, ['no-target', 'unknown-node', 'unknown-indication', 'output-unavailable']],
+  [exitCodes.noTarget, ['no-target', 'unknown-node', 'unknown-indication', 'unknown-fork', 'output-unavailable']],
   [
     exitCodes.unreachable,
     [

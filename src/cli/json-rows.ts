@@ -2,6 +2,7 @@
  * The rows as `--json` shows them: plain JSON values, times in milliseconds since the Unix epoch, output as text.
  */
 import { toText } from '../base/bytes.ts'
+import type { ForkRow } from '../node/protocol/query.ts'
 import type { Output } from '../record/statement.ts'
 import { states, type NodeRow, type OrderRow, type QueueRow } from '../queue/views.ts'
 import type { NodeStatus, OrderView, SubmittedOrder } from '../api/types.ts'
@@ -11,6 +12,8 @@ type Json = Readonly<Record<string, unknown>>
 export const orderJson = (row: OrderRow): Json => ({ ...row, counts: Object.fromEntries(states.map((state) => [state, row.counts[state]])) })
 
 export const nodeJson = (row: NodeRow): Json => ({ ...row })
+
+export const forkJson = (row: ForkRow): Json => ({ ...row })
 
 export const statusJson = (status: NodeStatus): Json => ({ ...status })
 

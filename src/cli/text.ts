@@ -20,6 +20,14 @@ export const shorten = (text: string, lengthMax: number): string => (text.length
 
 export const shortId = (id: string): string => id.slice(0, 12)
 
+/** Cuts ids to prefixes that are unique among these, of 12 characters at least. */
+export const shortenIds = (ids: readonly string[]): ((id: string) => string) => {
+  const sorted = [...new Set(ids)].sort()
+  const shared = sorted.map((id, index) => (index === 0 ? 0 : [...id].findIndex((letter, position) => letter !== sorted[index - 1]?.[position])))
+  const length = Math.max(12, ...shared.map((count) => count + 1))
+  return (id) => id.slice(0, length)
+}
+
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 /** A word as a POSIX shell reads it back. */

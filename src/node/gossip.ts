@@ -20,7 +20,11 @@ import type { Log } from '../base/log.ts'
 /** An admin's entry that was heard and verified. */
 export interface Heard {
   readonly announcement: Announcement
-  readonly what: { readonly kind: 'indication'; readonly indication: Indication } | { readonly kind: 'control'; readonly control: Uint8Array }
+  readonly what:
+    | { readonly kind: 'indication'; readonly indication: Indication }
+    | { readonly kind: 'cancel'; readonly control: Uint8Array }
+    /** For those who keep logs: endpoints. */
+    | { readonly kind: 'thaw' }
 }
 
 export interface GossipDeps {
@@ -78,7 +82,7 @@ export class Gossip {
     if (content.kind === 'control') {
       const control = openControl(content.control)
       if (!control.ok || control.value.body.admin !== author || payload !== null) return 'reject'
-      this.#heard.set(message, { announcement: announcement.value, what: { kind: 'control', control: content.control } })
+      this.#heard.set(message, { announcement: announcement.value, what: control.value.body.action === 'cancel' ? { kind: 'cancel', control: content.control } : { kind: 'thaw' } })
       return 'accept'
     }
     if (content.kind !== 'indication') return 'reject'

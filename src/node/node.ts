@@ -208,8 +208,8 @@ export class Node {
       const { what, announcement } = heard
       // An endpoint's own agent hears of it from the queue, once that holds it.
       if (this.#endpoint !== undefined) this.#background.run('what was heard could not be kept', this.#endpoint.take(heard, from))
-      else if (what.kind === 'control') this.#agent.control(what.control)
-      else this.#agent.offer({ indication: what.indication.bytes, controls: [], payload: announcement.payload }, what.indication)
+      else if (what.kind === 'cancel') this.#agent.control(what.control)
+      else if (what.kind === 'indication') this.#agent.offer({ indication: what.indication.bytes, controls: [], payload: announcement.payload }, what.indication)
     })
   }
 

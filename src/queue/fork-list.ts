@@ -4,7 +4,7 @@ import { entryKind } from '../record/entry.ts'
 import { decodeRecord } from '../record/record.ts'
 import { logIdOf, type LogName } from './log.ts'
 import { collectKeys, keys, lastPart, logNameOf, ranges } from './queue-store.ts'
-import type { RecordId } from '../base/brand.ts'
+import type { KeyId, Millis, RecordId } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { LogTable } from './log-table.ts'
 import type { ThawTable } from './thaw-table.ts'
@@ -13,8 +13,8 @@ export interface Fork extends LogName {
   readonly sequence: number
   /** Entries known to have that number, held or only named by the one after; sorted. */
   readonly branches: readonly RecordId[]
-  /** What an admin chose; null while the log is frozen there. */
-  readonly keep: RecordId | null
+  /** What an admin chose, and when; null while the log is frozen there. */
+  readonly thaw: { readonly keep: RecordId; readonly admin: KeyId; readonly at: Millis } | null
 }
 
 const logsAtOnce = 256
@@ -27,10 +27,11 @@ export const listForks = async ({ store, logs, thaws }: { readonly store: KeyVal
     for (const state of await logs.states(names.slice(start, start + logsAtOnce))) {
       if (state === undefined) continue
       const { author, incarnation, frozenAt } = state
-      const choices = thaws.choicesOf(state)
-      for (const sequence of new Set([...choices.keys(), ...(frozenAt === null ? [] : [frozenAt])])) {
+      const chosen = thaws.thawsOf(state)
+      for (const sequence of new Set([...chosen.keys(), ...(frozenAt === null ? [] : [frozenAt])])) {
         const branches = await readBranches(store, state, sequence)
-        if (branches.length > 1 || sequence === frozenAt) forks.push({ author, incarnation, sequence, branches, keep: choices.get(sequence) ?? null })
+        const thaw = chosen.get(sequence)?.body
+        if (branches.length > 1 || sequence === frozenAt) forks.push({ author, incarnation, sequence, branches, thaw: thaw === undefined ? null : { keep: thaw.keep, admin: thaw.admin, at: thaw.at } })
       }
     }
   }

@@ -22,7 +22,7 @@ export interface Rechosen {
   readonly from: number
 }
 
-type Thaw = Sealed<ThawBody>
+export type Thaw = Sealed<ThawBody>
 
 export class ThawTable {
   readonly #store: KeyValueStore
@@ -45,6 +45,11 @@ export class ThawTable {
     return choicesAmong(this.#logs.get(logIdOf(name)))
   }
 
+  /** The choices that count, by sequence number. */
+  thawsOf(name: LogName): ReadonlyMap<number, Thaw> {
+    return this.#logs.get(logIdOf(name)) ?? noThaws
+  }
+
   /** Logs of which a choice is known. */
   ids(): IterableIterator<string> {
     return this.#logs.keys()
@@ -57,7 +62,7 @@ export class ThawTable {
       const { author, incarnation, sequence } = thaw.body
       const id = logIdOf(thaw.body)
       const known = changed.get(id)?.thaws ?? this.#logs.get(id)
-      if (!isNewer(thaw, known?.get(sequence))) continue
+      if (!isNewerThaw(thaw, known?.get(sequence))) continue
       const from = Math.min(sequence, changed.get(id)?.from ?? sequence)
       changed.set(id, { name: { author, incarnation }, thaws: new Map(known).set(sequence, thaw), from })
     }
@@ -80,5 +85,6 @@ export class ThawTable {
 const choicesAmong = (thaws: ReadonlyMap<number, Thaw> | undefined): Choices => (thaws === undefined ? noChoices : new Map([...thaws].map(([sequence, { body }]) => [sequence, body.keep])))
 
 export const noChoices: Choices = new Map()
+const noThaws: ReadonlyMap<number, Thaw> = new Map()
 
-const isNewer = (thaw: Thaw, known: Thaw | undefined): boolean => known === undefined || (thaw.body.at - known.body.at || compareText(thaw.id, known.id)) > 0
+export const isNewerThaw = (thaw: Thaw, known: Thaw | undefined): boolean => known === undefined || (thaw.body.at - known.body.at || compareText(thaw.id, known.id)) > 0

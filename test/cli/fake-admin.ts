@@ -99,6 +99,8 @@ export const createFakeAdmin = (answers: Partial<Admin>): FakeAdmin => {
     follow: record('follow', answers.follow),
     logs: record('logs', answers.logs),
     cancel: record('cancel', answers.cancel),
+    forks: record('forks', answers.forks),
+    thaw: record('thaw', answers.thaw),
     async close() {
       closed = true
     },

@@ -69,7 +69,7 @@ test('a --json that belongs to the command to be run is not ours', async (t) => 
 test('help goes to stdout, lists every command and the exit codes, and succeeds', async (t) => {
   for (const args of [['--help'], ['help']]) {
     const shown = await transcript(args)
-    for (const verb of ['init', 'invite', 'join', 'start', 'status', 'run', 'list', 'queue', 'show', 'logs', 'cancel', 'nodes']) t.regex(shown.stdout, new RegExp(`^  ${verb} `, 'm'))
+    for (const verb of ['init', 'invite', 'join', 'start', 'status', 'run', 'list', 'queue', 'show', 'logs', 'cancel', 'nodes', 'thaw']) t.regex(shown.stdout, new RegExp(`^  ${verb} `, 'm'))
     t.regex(shown.stdout, /Exit codes:\n {2}0 /)
     t.is(shown.stderr, '')
     t.is(shown.exitCode, 0)

@@ -2,11 +2,13 @@ import test from 'ava'
 import { limits } from '../../src/base/limits.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { charterKind } from '../../src/record/charter.ts'
+import { controlKind } from '../../src/record/control.ts'
 import { sealRecord } from '../../src/record/record.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import { payloadOf } from '../fixtures/orders.ts'
 import { cancelOf, commandOrder, mesh, node, openWorkbench, scriptOrder, type TestOrder } from './workbench.ts'
+import type { Incarnation } from '../../src/base/brand.ts'
 import type { CharterBody } from '../../src/record/charter.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 
@@ -94,6 +96,22 @@ test('that is cut short', isRejected, ({ payload }) => payload.slice(0, -1))
 test('that goes on', isRejected, ({ payload }) => Buffer.concat([payload, payload]))
 test('that is empty', isRejected, () => new Uint8Array())
 
+/** An admin's word on this very node's log, which is nothing to an executor. */
+const thawOf = (order: TestOrder): Uint8Array => {
+  const { admin } = mesh
+  const incarnation = 'a'.repeat(26) as Incarnation
+  return sealRecord(controlKind, { mesh: mesh.mesh, admin: admin.key, action: 'thaw', author: node.peer.key, incarnation, sequence: 1, keep: order.id, at: 1 }, [admin]).bytes
+}
+
+test('a thaw that comes to an executor is passed over', async (t) => {
+  const order = commandOrder(['true'])
+  t.is(createVerifier().controlledOrder(thawOf(order)), undefined)
+  const { agent } = await openWorkbench(t)
+  await agent.send({ kind: 'control', control: thawOf(order) })
+  await agent.send({ kind: 'order', bundle: { ...order.bundle, controls: [thawOf(order)] } })
+  t.is((await agent.outcome(order.id)).state, 'succeeded')
+})
+
 /** Who may cancel, with which control. */
 const isCancel = test.macro({
   exec(t, control: (order: TestOrder) => Uint8Array, expected: boolean) {
@@ -108,6 +126,7 @@ const isCancel = test.macro({
 test('a control of the admin', isCancel, (order) => cancelOf(order), true)
 test('a control of a stranger', isCancel, (order) => cancelOf(order, stranger), false)
 test('a control for another order', isCancel, () => cancelOf(commandOrder(['true'])), false)
+test('a thaw', isCancel, (order) => thawOf(order), false)
 test('a control that was altered', isCancel, (order) => cancelOf(order).map((byte, index, all) => (index === all.length - 1 ? byte ^ 1 : byte)), false)
 test('garbage', isCancel, () => Uint8Array.of(1, 2, 3), false)
 

@@ -42,7 +42,16 @@ test('a cancellation of an admin is accepted and delivered', async (t) => {
   const { world, heard, hear } = setUp()
   const entry = world.cancel(world.order().id)
   t.is(await hear(entry.bytes), 'accept')
-  t.like(heard, [{ what: { kind: 'control' } }])
+  t.like(heard, [{ what: { kind: 'cancel' } }])
+})
+
+test('a thaw of an admin is accepted, for those who keep logs', async (t) => {
+  const { world, heard, hear } = setUp()
+  const agent = world.agent('web-1')
+  const [first] = agent.entries
+  if (first === undefined) throw new Error('a log begins with its credential')
+  t.is(await hear(world.thaw(agent, 1, first).bytes), 'accept')
+  t.deepEqual(heard.map(({ what }) => what), [{ kind: 'thaw' }])
 })
 
 const judges = test.macro({

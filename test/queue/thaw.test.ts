@@ -105,9 +105,9 @@ test('forks are listed with their branches, and what was chosen', async (t) => {
   t.deepEqual(await queue.forks(), [])
   await queue.merge(bytesOf(at(branch, 4)), 'test')
   const fork = { author: agent.key, incarnation: agent.incarnation, sequence: 4, branches: [at(agent, 4).id, at(branch, 4).id].sort() }
-  t.deepEqual(await queue.forks(), [{ ...fork, keep: null }])
+  t.deepEqual(await queue.forks(), [{ ...fork, thaw: null }])
   await queue.merge(bytesOf(world.thaw(agent, 4, at(branch, 4), madeAt, judge)), 'test')
-  t.deepEqual(await queue.forks(), [{ ...fork, keep: at(branch, 4).id }])
+  t.deepEqual(await queue.forks(), [{ ...fork, thaw: { keep: at(branch, 4).id, admin: judge.key, at: madeAt } }])
 })
 
 /** Merges in the given grouping, then all again until nothing changes, as sync and the authors bring what is lacking. */

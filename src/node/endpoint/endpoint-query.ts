@@ -6,7 +6,7 @@ import { limits } from '../../base/limits.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
 import { hasEnded, type QueueRow, type State } from '../../queue/views.ts'
 import { endpointAddresses } from './endpoint-addresses.ts'
-import { queryRequestSchema, type QueryPage, type QueryRequest } from '../protocol/query.ts'
+import { queryRequestSchema, type ForkRow, type QueryPage, type QueryRequest } from '../protocol/query.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock, Timers } from '../../base/clock.ts'
 import type { IndicationId, KeyId, Millis } from '../../base/brand.ts'
@@ -41,6 +41,9 @@ async function* answerPages(deps: QueryDeps, request: QueryRequest, signal: Abor
     case 'queue':
       for (const rows of inPages(await gatherQueue(queue, request.agent, request.status))) yield { kind: 'queue', rows }
       return
+    case 'forks':
+      for (const forks of inPages(await gatherForks(deps))) yield { kind: 'forks', forks }
+      return
     case 'order': {
       const found = await queue.findOrder(request.prefix)
       if (!found.ok) throw new WritError(found.code, found.detail)
@@ -57,6 +60,19 @@ const gatherQueue = async (queue: Queue, agent: KeyId | null, status: State | nu
     if (rows.length >= limits.query.rowsMax) break
   }
   return rows.slice(0, limits.query.rowsMax)
+}
+
+const gatherForks = async ({ queue, charters }: QueryDeps): Promise<ForkRow[]> => {
+  const admins = new Map(charters.chain.versions.flatMap(({ body }) => body.admins.map(({ key, name }) => [key, name])))
+  // Whoever's log was frozen at its very beginning is known by nothing but a key.
+  const nameOf = (key: KeyId): string => queue.node(key)?.name ?? admins.get(key) ?? key
+  const forks = (await queue.forks()).slice(0, limits.query.rowsMax)
+  return forks.map(({ branches, thaw, ...fork }) => ({
+    ...fork,
+    authorName: nameOf(fork.author),
+    branches: branches.slice(0, limits.query.branchesMax),
+    thaw: thaw === null ? null : { ...thaw, adminName: nameOf(thaw.admin) }
+  }))
 }
 
 async function* viewOrder(deps: QueryDeps, indication: IndicationId, isWanted: (row: QueueRow) => boolean): AsyncGenerator<QueryPage, readonly QueueRow[]> {

@@ -3,7 +3,7 @@
  * message. With `follow` the order is sent again, changed rows only, until it has ended on every target.
  */
 import * as v from 'valibot'
-import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, millisSchema, textSchema } from '../../base/schema.ts'
+import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdSchema, millisSchema, recordIdSchema, textSchema } from '../../base/schema.ts'
 import { limits } from '../../base/limits.ts'
 import { states } from '../../queue/views.ts'
 import { labelsSchema, roleSchema } from '../../record/invite.ts'
@@ -17,6 +17,7 @@ export const queryRequestSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('endpoints') }),
   v.strictObject({ kind: v.literal('orders'), since: millisSchema }),
   v.strictObject({ kind: v.literal('queue'), agent: v.nullable(keyIdSchema), status: v.nullable(v.picklist(states)) }),
+  v.strictObject({ kind: v.literal('forks') }),
   v.strictObject({ kind: v.literal('order'), prefix: textSchema(52), follow: v.boolean() })
 ])
 
@@ -65,14 +66,26 @@ const nodeRowSchema = v.strictObject({
   queueLength: countSchema
 })
 
+/** A log that has two entries of one number. */
+const forkRowSchema = v.strictObject({
+  author: keyIdSchema,
+  authorName: v.string(),
+  incarnation: incarnationSchema,
+  sequence: countSchema,
+  branches: v.array(recordIdSchema),
+  thaw: v.nullable(v.strictObject({ keep: recordIdSchema, admin: keyIdSchema, adminName: v.string(), at: millisSchema }))
+})
+
 export const queryPageSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('nodes'), nodes: v.array(nodeRowSchema) }),
   v.strictObject({ kind: v.literal('endpoints'), endpoints: v.array(endpointAddressSchema), charters: v.array(bytesSchema(limits.record.charterBytesMax)) }),
   v.strictObject({ kind: v.literal('orders'), orders: v.array(orderRowSchema) }),
   v.strictObject({ kind: v.literal('queue'), rows: v.array(queueRowSchema) }),
+  v.strictObject({ kind: v.literal('forks'), forks: v.array(forkRowSchema) }),
   /** `last` closes one whole view of the order; rows come without repetition. */
   v.strictObject({ kind: v.literal('order'), order: orderRowSchema, rows: v.array(queueRowSchema), last: v.boolean() })
 ])
 
 export type QueryRequest = v.InferOutput<typeof queryRequestSchema>
+export type ForkRow = v.InferOutput<typeof forkRowSchema>
 export type QueryPage = v.InferOutput<typeof queryPageSchema>

@@ -254,3 +254,21 @@ test('a question that cannot be read is refused', async (t) => {
   await t.throwsAsync(first(ask({ kind: 'queue', agent: 'x', status: null })), { code: 'malformed' })
   await t.throwsAsync(first(new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
 })
+
+test('forks are shown with the names of their authors, and of whoever thawed them', async (t) => {
+  const { world, queue, agents, pages } = await setUp(1)
+  t.deepEqual(await pages({ kind: 'forks' }), [{ kind: 'forks', forks: [] }])
+  const [agent] = agents
+  if (agent === undefined) throw new Error('one agent')
+  const order = world.order()
+  const branch = agent.branch(1)
+  const ours = agent.say(receipts(said(order.id, 'received')))
+  const other = branch.say(receipts(said(order.id, 'validated')))
+  await queue.merge(bytesOf(ours, other), 'test')
+  const fork = { author: agent.key, authorName: 'web-001', incarnation: agent.incarnation, sequence: 2, branches: [ours.id, other.id].sort() }
+  t.deepEqual(await pages({ kind: 'forks' }), [{ kind: 'forks', forks: [{ ...fork, thaw: null }] }])
+  world.thaw(agent, 2, other, madeAt)
+  await queue.merge(bytesOf(...world.admin.entries), 'test')
+  const adminName = world.mesh.chain.current.admins[0]?.name ?? ''
+  t.deepEqual(await pages({ kind: 'forks' }), [{ kind: 'forks', forks: [{ ...fork, thaw: { keep: other.id, admin: world.mesh.admin.key, adminName, at: madeAt } }] }])
+})

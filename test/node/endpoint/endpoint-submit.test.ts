@@ -187,3 +187,18 @@ test('a request that cannot be read is refused', async (t) => {
   await t.throwsAsync(answerSubmit(deps, from, ask({ kind: 'entries', entries: [], payload: null }), never), { code: 'malformed' })
   await t.throwsAsync(answerSubmit(deps, from, new Uint8Array(limits.network.messageBytesMax + 1), never), { code: 'oversized' })
 })
+
+test('a thaw is accepted, counts at once, and is put on the topic', async (t) => {
+  const { world, queue, announced, submit } = await setUp()
+  const agent = world.agent('web-1')
+  const branch = agent.branch(1)
+  const fault = (kind: string) => ({ kind: 'fault' as const, fault: { kind, subject: '', detail: '' } })
+  const [ours, other] = [agent.say(fault('ours')), branch.say(fault('other'))]
+  await queue.merge(bytesOf(...agent.entries, other), 'test')
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ frozenAt }) => frozenAt), [2])
+  const thaw = world.thaw(agent, 2, other)
+  t.deepEqual(await submit({ kind: 'entries', entries: [thaw.bytes], payload: null }), { kind: 'head', sequence: 1 })
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.id, frozenAt]), [[other.id, null]])
+  t.deepEqual(announced, [{ entry: thaw.bytes, payload: null }])
+  t.not(ours.id, other.id)
+})
