@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--json]`: measures the bundle beside what it is compared with, in one run on this machine.
+ * `npm run bench -- NAME [--json] [--entries N]`: measures the bundle beside what it is compared with, in one run on this machine.
  * Exit code 0 when it was measured, whether or not the goals were met; 2 for bad usage.
  */
 import { availableParallelism } from 'node:os'
@@ -9,16 +9,24 @@ import { runFootprint } from './footprint.ts'
 import { runMerge } from './merge.ts'
 import { renderReport, type Report, type Tell } from './report.ts'
 import { runSignatures } from './signatures.ts'
+import { runSync } from './sync.ts'
 
-const benches: Readonly<Record<string, (tell: Tell) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures }
+/** `entries`: a smaller history than the bench's own; null for that. */
+interface Options {
+  readonly entries: number | null
+}
 
-const usage = `usage: npm run bench -- NAME [--json]\nbenches: ${Object.keys(benches).join(', ')}\n`
+const benches: Readonly<Record<string, (tell: Tell, options: Options) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures, sync: runSync }
 
-const readArguments = (): { readonly name: string; readonly json: boolean } | undefined => {
+const usage = `usage: npm run bench -- NAME [--json] [--entries N]\nbenches: ${Object.keys(benches).join(', ')}; --entries is for sync, 1000 at least\n`
+
+const readArguments = (): ({ readonly name: string; readonly json: boolean } & Options) | undefined => {
   try {
-    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true })
+    const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false }, entries: { type: 'string' } }, allowPositionals: true })
     const [name] = positionals
-    return name !== undefined && positionals.length === 1 && Object.hasOwn(benches, name) ? { name, json: values.json } : undefined
+    const entries = values.entries === undefined ? null : Number(values.entries)
+    const isPossible = entries === null || (name === 'sync' && Number.isInteger(entries) && entries >= 1000)
+    return name !== undefined && positionals.length === 1 && Object.hasOwn(benches, name) && isPossible ? { name, json: values.json, entries } : undefined
   } catch {
     return undefined // an unknown flag
   }
@@ -32,7 +40,7 @@ const main = async (): Promise<number> => {
     return 2
   }
   const machine = { cores: availableParallelism(), node: process.version }
-  const report = await run((message) => process.stderr.write(`${message}\n`))
+  const report = await run((message) => process.stderr.write(`${message}\n`), wanted)
   const heading = `${wanted.name}, on ${machine.cores} cores with Node ${machine.node}`
   process.stdout.write(wanted.json ? `${JSON.stringify({ bench: wanted.name, machine, ...report.measurements, goals: report.goals })}\n` : `${heading}\n\n${renderReport(report)}`)
   return 0

@@ -57,18 +57,27 @@ const takeTurn = ({ logs }: Fleet, turn: number, run: Case['run']): readonly Sea
   return logs.slice(turn * logsEach, (turn + 1) * logsEach).flat()
 }
 
-const chunk = <Item>(items: readonly Item[], size: number): Item[][] => Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
+export const chunk = <Item>(items: readonly Item[], size: number): Item[][] => Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
 
-/** Runs the tasks in their order, so many at once; gives the seconds that it took. */
-const timeTasks = async (tasks: readonly (() => Promise<unknown>)[], inFlight: number): Promise<number> => {
+interface Cost {
+  readonly seconds: number
+  /** Of all threads, and of the main one: what a busy machine does not blur as much as rates. */
+  readonly cpuMicros: number
+  readonly mainMicros: number
+}
+
+const sumOf = ({ user, system }: NodeJS.CpuUsage): number => user + system
+
+/** Runs the tasks in their order, so many at once. */
+export const timeTasks = async (tasks: readonly (() => Promise<unknown>)[], inFlight: number): Promise<Cost> => {
   const waiting = tasks.values()
-  const startedAt = performance.now()
+  const [startedAt, cpu, main] = [performance.now(), process.cpuUsage(), process.threadCpuUsage()]
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
       for (const task of waiting) await task()
     })
   )
-  return (performance.now() - startedAt) / 1000
+  return { seconds: (performance.now() - startedAt) / 1000, cpuMicros: sumOf(process.cpuUsage(cpu)), mainMicros: sumOf(process.threadCpuUsage(main)) }
 }
 
 const openQueue = async (directory: string, { chain, beginning }: Fleet): Promise<{ queue: Queue; store: LevelStore }> => {
@@ -78,22 +87,21 @@ const openQueue = async (directory: string, { chain, beginning }: Fleet): Promis
   return { queue, store }
 }
 
-/** Entries a second that one case merges in one turn. */
-const mergeTurn = async (queue: Queue, { batchSize: size, inFlight }: Case, entries: readonly Sealed<EntryBody>[]): Promise<number> => {
+const mergeTurn = async (queue: Queue, { batchSize: size, inFlight }: Case, entries: readonly Sealed<EntryBody>[]): Promise<Cost> => {
   let accepted = 0
   const tasks = chunk(entries, size).map((batch) => async () => {
     const report = await queue.merge(batch.map(({ bytes }) => bytes), 'bench')
     accepted += report.accepted.length
   })
-  const seconds = await timeTasks(tasks, inFlight)
+  const cost = await timeTasks(tasks, inFlight)
   if (accepted !== entries.length) throw new Error(`${accepted} of ${entries.length} entries were accepted`)
-  return entries.length / seconds
+  return cost
 }
 
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** Signatures a second, each with its key imported beforehand. */
-const verifyTurn = async (entries: readonly Sealed<EntryBody>[], keys: ReadonlyMap<KeyId, KeyObject>): Promise<number> => {
+/** Each signature with its key imported beforehand. */
+const verifyTurn = async (entries: readonly Sealed<EntryBody>[], keys: ReadonlyMap<KeyId, KeyObject>): Promise<Cost> => {
   const tasks = entries.map(({ type, body, bodyBytes, signatures }) => {
     const message = concatBytes([utf8(`writ/1/${type}\0`), bodyBytes])
     const [key, signature] = [keys.get(body.author), signatures[0]?.signature]
@@ -103,7 +111,7 @@ const verifyTurn = async (entries: readonly Sealed<EntryBody>[], keys: ReadonlyM
         verify(null, message, key, signature, (error, valid) => (error === null && valid ? resolve() : reject(error ?? new Error('a signature is not valid'))))
       })
   })
-  return tasks.length / (await timeTasks(tasks, verificationsInFlight))
+  return timeTasks(tasks, verificationsInFlight)
 }
 
 const importKeys = (entries: readonly Sealed<EntryBody>[]): Map<KeyId, KeyObject> =>
@@ -114,34 +122,31 @@ const measurePuts = async (directory: string, entries: readonly Sealed<EntryBody
   const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
   await db.open()
   const batches = chunk(entries, putsPerBatch).map((batch) => batch.map(({ id, bytes }) => ({ type: 'put' as const, key: `q/entry/${id}/${id.slice(26)}/0000000000000001`, value: bytes })))
-  const seconds = await timeTasks(batches.map((batch) => () => db.batch(batch)), 1)
+  const { seconds } = await timeTasks(batches.map((batch) => () => db.batch(batch)), 1)
   await db.close()
   return Math.round(entries.length / seconds)
 }
 
 interface Measured {
   readonly case: Case
-  readonly rates: number[]
-  /** To the bare verification rate of the same turn. */
-  readonly ratios: number[]
+  /** By turn, as those of the bare verification. */
+  readonly costs: Cost[]
 }
 
-const measureCases = async (directory: string, fleets: Readonly<Record<ReceiptKind, Fleet>>, tell: Tell): Promise<{ measured: Measured[]; bare: number[] }> => {
-  const measured: Measured[] = cases.map((each) => ({ case: each, rates: [], ratios: [] }))
-  const bare: number[] = []
+const measureCases = async (directory: string, fleets: Readonly<Record<ReceiptKind, Fleet>>, tell: Tell): Promise<{ measured: Measured[]; bare: Cost[] }> => {
+  const measured: Measured[] = cases.map((each) => ({ case: each, costs: [] }))
+  const bare: Cost[] = []
   const opened = await Promise.all(cases.map((each, index) => openQueue(join(directory, `case-${index}`), fleets[each.receipts])))
   const keys = importKeys(takeTurn(fleets.transport, 0, 1))
   for (let turn = 0; turn < turns; turn += 1) {
     tell(`turn ${turn + 1} of ${turns}`)
     const verified = await verifyTurn(takeTurn(fleets.transport, turn, 1), keys)
     if (turn >= turnsSkipped) bare.push(verified)
-    for (const [index, { case: each, rates, ratios }] of measured.entries()) {
+    for (const [index, { case: each, costs }] of measured.entries()) {
       const queue = opened[index]?.queue
       if (queue === undefined) throw new Error('a case without a queue')
-      const rate = await mergeTurn(queue, each, takeTurn(fleets[each.receipts], turn, each.run))
-      if (turn < turnsSkipped) continue
-      rates.push(rate)
-      ratios.push(rate / verified)
+      const cost = await mergeTurn(queue, each, takeTurn(fleets[each.receipts], turn, each.run))
+      if (turn >= turnsSkipped) costs.push(cost)
     }
   }
   for (const { store } of opened) await store.close()
@@ -156,27 +161,40 @@ export const runMerge = async (tell: Tell): Promise<Report> => {
     const { measured, bare } = await measureCases(directory, fleets, tell)
     const putsPerSecond = await measurePuts(join(directory, 'bare'), fleets.transport.logs.flat())
     tell('OrbitDB')
-    return report(measured, Math.round(median(bare)), putsPerSecond, await measureOrbitDb())
+    return report(measured, bare, putsPerSecond, await measureOrbitDb())
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-const report = (measured: readonly Measured[], bareVerifiedPerSecond: number, putsPerSecond: number, orbitDb: Awaited<ReturnType<typeof measureOrbitDb>>): Report => {
-  const results = measured.map(({ case: { name, goal }, rates, ratios }) => ({ name, goal, mergedPerSecond: Math.round(median(rates)), ofBareVerification: round(median(ratios), 2) }))
+/** Of one kind of work, by its turns of as many entries as there are agents. */
+const summarise = (costs: readonly Cost[]) => ({
+  perSecond: Math.round(agents / median(costs.map(({ seconds }) => seconds))),
+  cpuMicros: round(median(costs.map(({ cpuMicros }) => cpuMicros)) / agents),
+  mainThreadMicros: round(median(costs.map(({ mainMicros }) => mainMicros)) / agents)
+})
+
+const report = (measured: readonly Measured[], bare: readonly Cost[], putsPerSecond: number, orbitDb: Awaited<ReturnType<typeof measureOrbitDb>>): Report => {
+  const results = measured.map(({ case: { name, goal }, costs }) => {
+    const ratios = costs.map(({ seconds }, turn) => (bare[turn]?.seconds ?? Number.NaN) / seconds)
+    return { name, goal, ofBareVerification: round(median(ratios), 2), ...summarise(costs) }
+  })
   const goals: Goal[] = results.flatMap(({ name, goal, ofBareVerification }) =>
     goal === null ? [] : [{ name, goal: `at least ${goal} × bare verification`, measured: ofBareVerification, met: ofBareVerification >= goal }]
   )
-  const rows: [string, number, string | number][] = [
-    ...results.map(({ name, mergedPerSecond, ofBareVerification }): [string, number, number] => [name, mergedPerSecond, ofBareVerification]),
-    ['bare Ed25519 verification, all cores', bareVerifiedPerSecond, 1],
-    [`bare LevelDB puts, ${putsPerBatch} a batch`, putsPerSecond, ''],
-    ...(orbitDb === undefined ? [] : [['OrbitDB: append', orbitDb.appendedPerSecond, ''], ['OrbitDB: join of 1,000 entries', orbitDb.joinedPerSecond, ''] ] as [string, number, string][])
+  const verification = summarise(bare)
+  const others = orbitDb === undefined ? [] : [['OrbitDB: append', orbitDb.appendedPerSecond, '', '', ''], ['OrbitDB: join of 1,000 entries', orbitDb.joinedPerSecond, '', '', '']]
+  const rows = [
+    ['', 'a second', 'of bare verification', 'CPU µs each', 'main thread µs'],
+    ...results.map(({ name, perSecond, ofBareVerification, cpuMicros, mainThreadMicros }) => [name, perSecond, ofBareVerification, cpuMicros, mainThreadMicros]),
+    ['bare Ed25519 verification, all cores', verification.perSecond, 1, verification.cpuMicros, verification.mainThreadMicros],
+    [`bare LevelDB puts, ${putsPerBatch} a batch`, putsPerSecond, '', '', ''],
+    ...others
   ]
   const missing = orbitDb === undefined ? ['', 'OrbitDB: not installed (npm install --prefix bench/orbitdb)'] : []
   return {
-    measurements: { agents, entriesEach: turns, cases: results.map(({ name, mergedPerSecond, ofBareVerification }) => ({ name, mergedPerSecond, ofBareVerification })), bareVerifiedPerSecond, putsPerSecond, orbitDb: orbitDb ?? null },
-    lines: [...tabulate([['entries a second', 'merged', 'of bare verification'], ...rows]), ...missing],
+    measurements: { agents, entriesEach: turns, cases: results.map(({ goal: _goal, ...result }) => result), bareVerification: verification, putsPerSecond, orbitDb: orbitDb ?? null },
+    lines: [...tabulate(rows), ...missing],
     goals
   }
 }

@@ -6,6 +6,7 @@
  * Its storages are in memory, since its LevelDB storage cannot be joined: it writes to no disk here.
  */
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 
 interface Log {
   append(payload: unknown): Promise<unknown>
@@ -27,13 +28,13 @@ export interface OrbitDbRates {
   readonly joinedPerSecond: number
 }
 
-const source = new URL('./orbitdb/node_modules/@orbitdb/core/src/index.js', import.meta.url)
+const folder = new URL('./orbitdb/', import.meta.url)
 const entries = 1000
 
 /** Undefined when it is not installed. */
 export const measureOrbitDb = async (): Promise<OrbitDbRates | undefined> => {
-  if (!existsSync(source)) return undefined
-  const { KeyStore, MemoryStorage, Identities, Log } = (await import(source.href)) as OrbitDb
+  if (!existsSync(new URL('node_modules/@orbitdb/core', folder))) return undefined
+  const { KeyStore, MemoryStorage, Identities, Log } = createRequire(folder)('@orbitdb/core') as OrbitDb
   const keystore = await KeyStore({ storage: await MemoryStorage() })
   const identities = await Identities({ keystore, storage: await MemoryStorage() })
   const identity = await identities.createIdentity({ id: 'agent' })

@@ -20,7 +20,7 @@ export const benchTime = 1_800_000_000_000
 const hour = 3_600_000
 
 /** A log that is being written. */
-class Author {
+export class Author {
   readonly #mesh: MeshId
   readonly #signer: Signer
   readonly #incarnation: Incarnation = drawIncarnation(systemRandom)
@@ -52,9 +52,16 @@ export interface Fleet {
 /** `transport`: an agent's own receipts; `statements`: `running` and the outcome, signed by its executor. */
 export type ReceiptKind = 'transport' | 'statements'
 
-export const signFleet = (agents: number, entriesEach: number, kind: ReceiptKind): Fleet => {
-  const draw = (): Signer => signerFromSeed(systemRandom.bytes(32))
-  const [admin, counter] = [draw(), draw()]
+export interface BenchMesh {
+  readonly chain: CharterChain
+  readonly admin: Signer
+  readonly counter: Signer
+}
+
+export const drawSigner = (): Signer => signerFromSeed(systemRandom.bytes(32))
+
+export const foundBenchMesh = (): BenchMesh => {
+  const [admin, counter] = [drawSigner(), drawSigner()]
   const charter = sealRecord(
     charterKind,
     {
@@ -67,6 +74,12 @@ export const signFleet = (agents: number, entriesEach: number, kind: ReceiptKind
   const mesh = charter.id as string as MeshId
   const chain = openCharterChain(mesh, [charter.bytes])
   if (!chain.ok) throw new Error(chain.detail)
+  return { chain: chain.value, admin, counter }
+}
+
+export const signFleet = (agents: number, entriesEach: number, kind: ReceiptKind): Fleet => {
+  const { chain, admin, counter } = foundBenchMesh()
+  const { mesh } = chain
   const adminLog = new Author(mesh, admin)
   const orders: IndicationId[] = []
   const beginning: Uint8Array[] = []
@@ -76,16 +89,16 @@ export const signFleet = (agents: number, entriesEach: number, kind: ReceiptKind
     beginning.push(adminLog.say({ kind: 'indication', indication: indication.bytes }).bytes)
   }
   const logs = Array.from({ length: agents }, (_, index) => {
-    const [peer, executor] = [draw(), draw()]
+    const [peer, executor] = [drawSigner(), drawSigner()]
     const log = new Author(mesh, peer)
     beginning.push(log.say({ kind: 'credential', credential: sealCredential(mesh, { admin, counter, peer, executor }, `agent-${index}`) }).bytes)
     const say = kind === 'transport' ? transportReceipts : statementsOf(mesh, executor)
     return orders.map((order) => log.say({ kind: 'receipts', receipts: say(order) }))
   })
-  return { chain: chain.value, beginning, logs }
+  return { chain, beginning, logs }
 }
 
-const sealOrder = (mesh: MeshId, admin: Signer, index: number) => {
+export const sealOrder = (mesh: MeshId, admin: Signer, index: number) => {
   const payload = encodeCbor({ argv: ['true'] })
   const digest = sha256(payload)
   return sealRecord(
@@ -101,7 +114,7 @@ const sealOrder = (mesh: MeshId, admin: Signer, index: number) => {
   )
 }
 
-const sealCredential = (mesh: MeshId, keys: { readonly admin: Signer; readonly counter: Signer; readonly peer: Signer; readonly executor: Signer }, name: string): Uint8Array => {
+export const sealCredential = (mesh: MeshId, keys: { readonly admin: Signer; readonly counter: Signer; readonly peer: Signer; readonly executor: Signer }, name: string): Uint8Array => {
   const { admin, counter, peer, executor } = keys
   const token = signerFromSeed(systemRandom.bytes(32))
   const terms = { mesh, role: 'agent' as const, labels: {}, expiresAt: benchTime + limits.trust.credentialValidityMs }
@@ -110,7 +123,7 @@ const sealCredential = (mesh: MeshId, keys: { readonly admin: Signer; readonly c
   return sealRecord(credentialKind, body, [token, peer, executor, counter]).bytes
 }
 
-const transportReceipts = (indication: IndicationId): Receipt[] =>
+export const transportReceipts = (indication: IndicationId): Receipt[] =>
   (['received', 'validated'] as const).map((state) => ({ kind: 'agent', indication, state, at: benchTime, code: null, detail: null }))
 
 const statementsOf = (mesh: MeshId, executor: Signer): ((indication: IndicationId) => Receipt[]) => {

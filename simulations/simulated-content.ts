@@ -16,7 +16,7 @@ import { isLeaf, leafPart, planChildren, planFloor, planRoot, type DagNode, type
 import { Retention } from '../src/content/retention.ts'
 import { SourceSplit } from '../src/content/source-split.ts'
 import { checkLocation, rawCidOf } from '../src/record/payload-location.ts'
-import type { Clock, Timers } from '../src/base/clock.ts'
+import type { SteadyClock, Timers } from '../src/base/clock.ts'
 import type { Content, RetrieveOptions } from '../src/content/content.ts'
 import type { KeyId } from '../src/base/brand.ts'
 import type { Network } from '../src/node/network/network.ts'
@@ -57,7 +57,7 @@ export class MemoryBlocks implements BlockStore {
 export interface SimulatedContentDeps {
   readonly blocks: MemoryBlocks
   readonly network: Network
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
 }

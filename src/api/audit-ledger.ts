@@ -79,7 +79,7 @@ export class AuditLedger {
       const { id, body } = said.indication
       this.#put(`o/${id}`, { name: body.name, format: body.format, admin: body.admin, createdAt: body.createdAt } satisfies Given)
       this.#changes.push(put(`t/${pad(body.createdAt)}/${id}`, new Uint8Array()))
-    } else if (said.kind === 'control') {
+    } else if (said.kind === 'cancel') {
       const { admin, at, indication } = said.control
       this.#put(`c/${indication}/${this.#next()}`, { admin, at } satisfies Cancel)
     } else {

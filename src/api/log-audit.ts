@@ -13,7 +13,7 @@ import type { Head } from '../queue/log.ts'
 
 export type Said =
   | { readonly kind: 'order'; readonly indication: Indication }
-  | { readonly kind: 'control'; readonly control: ControlBody }
+  | { readonly kind: 'cancel'; readonly control: Extract<ControlBody, { action: 'cancel' }> }
   | { readonly kind: 'receipt'; readonly agent: KeyId; readonly indication: IndicationId; readonly fact: Fact }
 
 /** One entry at a place, with what came of its verification. */
@@ -105,7 +105,10 @@ export class LogAudit {
     }
     switch (content.kind) {
       case 'indication': return this.#byAdmin(sequence) ? [{ kind: 'order', indication: content.indication }] : []
-      case 'control': return this.#byAdmin(sequence) ? [{ kind: 'control', control: content.control.body }] : []
+      case 'control': {
+        const control = content.control.body
+        return this.#byAdmin(sequence) && control.action === 'cancel' ? [{ kind: 'cancel', control }] : []
+      }
       case 'receipts': return content.receipts.flatMap((receipt): Said[] => {
         const agent = record.body.author
         if (receipt.kind === 'agent') return [{ kind: 'receipt', agent, indication: receipt.receipt.indication, fact: factOfAgent(receipt.receipt, record.id) }]

@@ -2,16 +2,12 @@
  * Every bound of the system, each with the sum that justifies it. Sizes are in bytes, spans in milliseconds.
  * docs/LIMITS.md tells operators what follows from them.
  */
-import { commandLimits } from './command-limits.ts'
+import { cliLimits } from './cli-limits.ts'
+import { conductLimits } from './conduct-limits.ts'
 import { fetchLimits } from './fetch-limits.ts'
 import { storageLimits } from './storage-limits.ts'
-
-const KiB = 1024
-const MiB = 1024 * KiB
-const second = 1000
-const minute = 60 * second
-const hour = 60 * minute
-const day = 24 * hour
+import { syncLimits } from './sync-limits.ts'
+import { day, hour, KiB, MiB, minute, second } from './units.ts'
 
 export const limits = {
   record: {
@@ -134,49 +130,7 @@ export const limits = {
     reconnectMsMin: 250,
     reconnectMsMax: 30 * second
   },
-  conduct: {
-    /** Ten pieces of garbage, twenty stalls, a hundred questions too many, within what is forgiven meanwhile. */
-    pointsMax: 100,
-    garbagePoints: 10,
-    stallPoints: 5,
-    excessPoints: 1,
-    /** A peer of another release that sends one wrong message with each pull, every 30 s, stays far below. */
-    pointsForgivenPerSecond: 1,
-    /** Doubled with each episode: long enough that a flood costs less than 1% of the time, short enough for a peer that was repaired. */
-    cutOffMsMin: 1 * minute,
-    cutOffMsMax: 1 * hour,
-    /** One earlier episode is forgiven for each span without another. */
-    episodeForgivenMs: 2 * hour,
-    /** Remembered, about 1 KiB each: twice 10,000 agents. The oldest that is gone and was good goes first. */
-    accountsMax: 20_000,
-    /**
-     * A question costs one token and one for each 64 KiB, of what its account may in all and on its protocol. Whoever asks
-     * one at a time is slowed by it and no more: an agent that hands over a backlog by pulls of 512 KiB gets 7 a second,
-     * 3.5 MiB; an endpoint that catches up on 1,000,000 entries asks 1700 at a time, 12 times a second at 20,000 entries.
-     * A flood of pulls of 2 ms takes an eighth of a processor at most.
-     */
-    bytesPerToken: 64 * KiB,
-    questions: { perSecond: 128, burst: 512 },
-    questionsPerProtocol: { perSecond: 64, burst: 256 },
-    /** Bitswap opens a stream for each message: a payload of blocks of 256 KiB at 94 MB/s takes 500 a second, both ways. */
-    streams: { perSecond: 1000, burst: 2000 },
-    /** Questions that are being read or wait, and answers that are not taken: six of the largest; and of all peers together. */
-    heldBytesMax: 32 * MiB,
-    heldBytesInAllMax: 512 * MiB,
-    /** Gossip messages of one peer that are being judged: several times the pool's queue. What is more is ignored; pull and sync bring it. */
-    judgingMax: 256,
-    /**
-     * Questions at once, connections at once and by rate, gossip. A node asks one question of each kind at a time, and an
-     * endpoint one more for each operator who reads outputs through it. An admin's 20 commands, or a hundred orders that one
-     * process follows, are one account. An endpoint passes on what thousands of agents say at once, an agent its own.
-     */
-    ranks: {
-      node: { questionsOpenMax: 64, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 100, burst: 1000 } },
-      endpoint: { questionsOpenMax: 128, connectionsMax: 8, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 2000, burst: 20_000 } },
-      admin: { questionsOpenMax: 256, connectionsMax: 256, connections: { perSecond: 20, burst: 400 }, gossip: { perSecond: 100, burst: 1000 } },
-      guest: { questionsOpenMax: 8, connectionsMax: 2, connections: { perSecond: 1, burst: 30 }, gossip: { perSecond: 1, burst: 1 } }
-    }
-  },
+  conduct: conductLimits,
   gossip: {
     /**
      * To how many a heard message is handed on. Whoever publishes tells all of its own peers, and each agent has two endpoints:
@@ -194,7 +148,9 @@ export const limits = {
   },
   receipts: {
     /** States that follow each other within this share one entry, and so one signature; an outcome never waits. A short command is one entry. */
-    settleMs: 200
+    settleMs: 200,
+    /** Between two tries to keep receipts, where the disk is full. */
+    retryMsMax: 10 * second
   },
   follow: {
     /** Changes of an order that come within this are shown together. */
@@ -256,42 +212,7 @@ export const limits = {
     /** Commands that wait for their turn to append to one admin's log. */
     logTurnMs: 20 * second
   },
-  sync: {
-    intervalMs: 5 * second,
-    entriesBytesMax: 1 * MiB,
-    entriesMax: 4096,
-    chartersBytesMax: 1 * MiB,
-    /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
-    presencesMax: 1024,
-    presencesBytesMax: 512 * KiB,
-    /** Rounds without news in which two digests may differ before heads are compared; doubled each time that brings nothing. */
-    idleRoundsMin: 3,
-    /** The same where there is news in every round: on a busy mesh digests differ by what is under way. */
-    busyRoundsMin: 24,
-    idleRoundsMax: 1024,
-    /** Ranges of arrivals that came from one endpoint: 80 bytes each, 5 MiB for 64 endpoints; what is forgotten is sent back to it. */
-    arrivalRangesMax: 1024,
-    /** The first cut of the heads is paid once: 1 KiB. The next two then cut in 9 at 10,000 logs, which is paid for each log that differs. */
-    firstPartsMax: 64,
-    partsMax: 32,
-    /** Logs for each part of the last cut, and how many are told instead of cut once more: 0.15 KiB each. */
-    leafLogs: 2,
-    listedLogsMax: 4,
-    /** Of 12 bytes, with a bound of some 5: a question that asks for every second log of 16,000 takes 140 KiB. */
-    askedPrintsMax: 8192,
-    answerPrintsMax: 16_384,
-    /** 10,000 authors fit in one answer: 2.4 MiB. */
-    headsMax: 16_384,
-    /** 0.1 KiB each. */
-    wantedMax: 16_384,
-    /** Ranges that wait to be compared, 0.1 KiB each; a million logs make some 40,000. */
-    partsHeldMax: 131_072,
-    /** Answers in a row that bring nothing new before a peer is left alone; comparing many logs takes one more for each 512 of them. */
-    barrenAnswersMax: 16,
-    logsPerBarrenAnswer: 512,
-    /** Heads are compared with one endpoint at a time, so that nothing is fetched twice; one that takes longer gives way to the next. */
-    turnMsMax: 5 * minute
-  },
+  sync: syncLimits,
   queue: {
     /** Entries that wait for an earlier one of their log. */
     pendingEntriesMax: 1024,
@@ -300,12 +221,18 @@ export const limits = {
     cachedLogsMax: 20_000,
     /** Entries that came lately and are known again without decoding: 0.3 KiB each; an outcome of each of 20,000 nodes. */
     recentEntriesMax: 20_000,
+    /** Entries of a thawed log kept as evidence beside those that count: enough to see what its author did. */
+    branchesKeptMax: 16,
     /** Orders kept in memory after their expiry, with one byte for each node: 10 MB at 10,000 nodes. */
     closedOrdersMax: 1024,
     /** What an agent may be handed along with one order. */
     controlsPerOrderMax: 16,
     /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
     verifyChunk: 128,
+    /** Orders, and entries below checkpoints, that housekeeping drops before it lets others in: some milliseconds each. */
+    prunedAtOnce: 256,
+    /** Entries looked at for one log, and arrivals for all, in one go of housekeeping: a million are through within two days. */
+    sweptAtOnce: 4096,
     /** Between two looks at what may be dropped. */
     housekeepingMs: 10 * minute,
     labelRetentionMs: 30 * day
@@ -350,7 +277,7 @@ export const limits = {
     /** How often ids are forgotten that have expired. */
     housekeepingMs: 1 * hour
   },
-  ...fetchLimits,
+  fetch: fetchLimits,
   status: {
     intervalMs: 1 * second,
     /** The status is written down at least this often, so that a reader can tell an old one. */
@@ -360,5 +287,5 @@ export const limits = {
     rowsMax: 10_000
   },
   ...storageLimits,
-  ...commandLimits
+  cli: cliLimits
 } as const

@@ -2,7 +2,7 @@
  * Performs a fetch plan: one effect, then the event it led to, until the plan ends. Time comes in as a dependency.
  */
 import { accept, reject, type Result } from '../base/result.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { FetchEvent, FetchPlan } from './fetch-plan.ts'
 
@@ -10,7 +10,7 @@ import type { FetchEvent, FetchPlan } from './fetch-plan.ts'
 export type SignOfLife = 'attempt-begun' | 'progressed'
 
 export interface FetchDeps {
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   /** One attempt. `payload-unavailable` is worth another one, any other rejection is final. It must end soon after the signal. */
   attempt(providers: readonly KeyId[], signal: AbortSignal, report: (sign: SignOfLife) => void): Promise<Result<null>>
@@ -21,7 +21,7 @@ export interface FetchDeps {
 export const driveFetch = async (deps: FetchDeps, plan: FetchPlan, signal: AbortSignal): Promise<Result<null>> => {
   let event: FetchEvent = signal.aborted ? { kind: 'cancelled' } : { kind: 'started', providers: deps.providers() }
   for (;;) {
-    const effect = plan.step(event, deps.clock.now())
+    const effect = plan.step(event, deps.clock.monotonic())
     switch (effect.kind) {
       case 'attempt':
         event = await runAttempt(deps, plan, effect.providers, effect.timeoutMs, signal)
@@ -47,7 +47,7 @@ const runAttempt = async (deps: FetchDeps, plan: FetchPlan, providers: readonly 
   let disarm = deps.timers.after(timeoutMs, cancel)
   const report = (kind: SignOfLife): void => {
     if (ended || stop.signal.aborted) return
-    const effect = plan.step({ kind }, deps.clock.now())
+    const effect = plan.step({ kind }, deps.clock.monotonic())
     disarm()
     if (effect.kind === 'continue') disarm = deps.timers.after(effect.timeoutMs, cancel)
   }

@@ -4,7 +4,7 @@
  * a second record of the same, are not used.
  */
 import type { PeerId } from '@libp2p/interface'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import { sha256 } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
@@ -35,7 +35,7 @@ export interface HeliaContentDeps {
   /** The one that Helia was created with. */
   readonly blocks: BlockStore
   readonly peerIdOf: (key: KeyId) => PeerId
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -133,7 +133,7 @@ export class HeliaContent implements Content {
   }
 
   #deadlineOf(options: RetrieveOptions): Millis {
-    return this.#deps.clock.now() + (options.deadlineMs ?? limits.fetch.deadlineMs)
+    return this.#deps.clock.monotonic() + (options.deadlineMs ?? limits.fetch.deadlineMs)
   }
 
   async #attempt(root: DagNode, { peers, signal, report }: AttemptFrame, options: RetrieveOptions): Promise<Result<null>> {

@@ -7,7 +7,7 @@
  * that came before it hangs below a root that is marked, or is noted as being added.
  */
 import type { CID } from 'multiformats/cid'
-import type { Clock } from '../base/clock.ts'
+import type { SteadyClock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { accept } from '../base/result.ts'
@@ -21,7 +21,7 @@ const lanes = 16
 
 export interface RetentionDeps {
   readonly blocks: BlockStore
-  readonly clock: Clock
+  readonly clock: SteadyClock
 }
 
 export interface Adding {
@@ -45,7 +45,7 @@ export class Retention {
 
   /** No order may name it yet. After this, what is found of it stays. */
   async keepForNow(ref: PayloadRef): Promise<void> {
-    this.#recent.set(ref.cid, { ref, until: this.#deps.clock.now() + limits.payload.unreferencedMsMax })
+    this.#recent.set(ref.cid, { ref, until: this.#deps.clock.monotonic() + limits.payload.unreferencedMsMax })
     this.#unmarked.push(ref)
     await this.#removing
   }
@@ -86,7 +86,7 @@ export class Retention {
   }
 
   #takeRecent(): PayloadRef[] {
-    const now = this.#deps.clock.now()
+    const now = this.#deps.clock.monotonic()
     for (const [cid, { until }] of this.#recent) if (until <= now) this.#recent.delete(cid)
     return [...this.#recent.values()].map(({ ref }) => ref)
   }

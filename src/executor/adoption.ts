@@ -41,17 +41,27 @@ export class Adoption {
     })
   }
 
-  /** Their processes may still run, where a home was restored under a running machine. Errors: those of the journal. */
+  /** Says what came of adopted starts: what the journal knows, or that they were interrupted. Errors: those of the journal. */
   async settle(): Promise<void> {
-    const { journal, killOrphans, clock, log, seal, say } = this.#deps
-    const unsettled = await journal.unsettled()
-    if (unsettled.length === 0) return
-    await killOrphans(new Set(unsettled.map(({ body }) => body.indication)))
-    for (const { body } of unsettled) {
+    const { journal, say, log } = this.#deps
+    const unknown: Statement[] = []
+    for (const statement of await journal.unsettled()) {
+      const outcome = await journal.retell(statement.body.indication)
+      if (outcome === undefined) unknown.push(statement)
+      else say(outcome)
+    }
+    if (unknown.length > 0) await this.#interrupt(unknown)
+    for (const { body } of unknown) log.warn('an order had been started before this home was restored', { indication: body.indication })
+  }
+
+  /** Their processes may still run, where a home was restored under a running machine. */
+  async #interrupt(starts: readonly Statement[]): Promise<void> {
+    const { journal, killOrphans, clock, seal, say } = this.#deps
+    await killOrphans(new Set(starts.map(({ body }) => body.indication)))
+    for (const { body } of starts) {
       const outcome = seal(draftRestored(body, clock.now()))
       await journal.settle(outcome)
       say(outcome)
-      log.warn('an order had been started before this home was restored', { indication: body.indication })
     }
   }
 

@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream'
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { jitter, type Random } from '../base/random.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { openChannel, type Channel } from './child-channel.ts'
 import { decodeToExecutor, type ToAgent, type ToExecutor } from './ipc.ts'
@@ -25,7 +25,7 @@ export interface AgentHandlers {
 }
 
 export interface AgentDeps {
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -53,7 +53,7 @@ export class AgentProcess {
   start(): void {
     if (this.#child !== undefined || this.#isStopping) return
     const { file, args } = this.#command
-    const startedAt = this.#deps.clock.now()
+    const startedAt = this.#deps.clock.monotonic()
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true })
     this.#child = child
     let isOver = false
@@ -104,7 +104,7 @@ export class AgentProcess {
     this.#handlers.detached()
     if (this.#isStopping) return this.#ended()
     const { clock, timers, random, log } = this.#deps
-    this.#restarts = clock.now() - startedAt >= agentStableMs ? 0 : this.#restarts + 1
+    this.#restarts = clock.monotonic() - startedAt >= agentStableMs ? 0 : this.#restarts + 1
     const delayMs = jitter(random, Math.min(restartMsMax, restartMsMin * 2 ** Math.min(16, Math.max(0, this.#restarts - 1))), 0.2)
     log.error('the agent has ended and is started again', { ...fields, delayMs })
     this.#cancelRestart = timers.after(delayMs, () => this.start())

@@ -10,5 +10,8 @@ import type { Role } from '../record/invite.ts'
  */
 export const executorFlags: readonly string[] = ['--no-opt', '--no-maglev']
 
-/** A young generation of 1 MB, which saves 5 MB; an endpoint keeps the usual one, since it merges what thousands say. */
-export const agentFlagsOf = (role: Role): readonly string[] => (role === 'endpoint' ? [] : ['--max-semi-space-size=1'])
+/**
+ * A young generation of 1 MB, which saves 5 MB. An endpoint merges what thousands say: with 4 MB it does so as fast as with
+ * the usual size, and takes 90 MB less while it catches up on a long history; with 2 MB it takes half as long again.
+ */
+export const agentFlagsOf = (role: Role): readonly string[] => [`--max-semi-space-size=${role === 'endpoint' ? 4 : 1}`]

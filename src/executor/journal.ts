@@ -134,13 +134,17 @@ export class Journal {
     await this.#store.write([put(activeKey(order.id), encodeActive(order.bundle, attempts, startedAt))], { durable: true })
   }
 
-  /** What was said before a restore. The agent has kept it; what is known here already stays as it is. */
+  /**
+   * What was said before a restore. The agent has kept it; what is known here already stays as it is. A start whose outcome
+   * is known here alone is noted too: the agent lost what it had kept, and that outcome is to be said again.
+   */
   async recordAdopted(statement: Statement): Promise<void> {
     const { indication: id, state } = statement.body
     const [finished, adopted] = await this.#store.getMany([finishedKey(id), adoptedKey(id)])
-    if (finished !== undefined || (adopted !== undefined && state === 'running')) return
-    const changes = state === 'running' ? [put(adoptedKey(id), statement.bytes)] : [remove(adoptedKey(id)), ...finish(statement, latestExpiry(statement))]
-    await this.#store.write([remove(activeKey(id)), ...changes], { durable: true })
+    const changes: Change[] = finished === undefined ? [remove(activeKey(id))] : []
+    if (state !== 'running') changes.push(remove(adoptedKey(id)), ...(finished === undefined ? finish(statement, latestExpiry(statement)) : []))
+    else if (adopted === undefined) changes.push(put(adoptedKey(id), statement.bytes))
+    await this.#store.write(changes, { durable: true })
   }
 
   /** Adopted starts that have no outcome. Errors: `journal-unreadable`. */
@@ -152,6 +156,18 @@ export class Journal {
       found.push(statement.value)
     }
     return found
+  }
+
+  /** What is known of an order whose start was adopted, to be told to the agent again; undefined when nothing is. Errors: `journal-unreadable`. */
+  async retell(id: IndicationId): Promise<Statement | undefined> {
+    const finished = await this.#store.get(finishedKey(id))
+    if (finished === undefined) return undefined
+    const outcome = decodeRecord(statementKind, finished)
+    if (!outcome.ok) throw unreadable(finishedKey(id), outcome.detail)
+    const sequence = this.#unkept.get(outcome.value.id)?.sequence ?? (this.#sequence += 1)
+    await this.#store.write([remove(adoptedKey(id)), put(statementKey(sequence), outcome.value.bytes)], { durable: true })
+    this.#unkept.set(outcome.value.id, { sequence, statement: outcome.value })
+    return outcome.value
   }
 
   async settle(outcome: Statement): Promise<void> {

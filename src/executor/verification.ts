@@ -54,14 +54,15 @@ export class Verifier {
   /** Which order a control speaks of; undefined when it is not signed by whom it names. Whether they may is another question. */
   controlledOrder(bytes: Uint8Array): IndicationId | undefined {
     const control = openControl(bytes)
-    return control.ok ? control.value.body.indication : undefined
+    return control.ok && control.value.body.action === 'cancel' ? control.value.body.indication : undefined
   }
 
   /** Whether one of these is a cancel of this order by someone who may. */
   isCancelled(order: Order, controls: readonly Uint8Array[]): boolean {
     return controls.some((bytes) => {
       const control = openControl(bytes)
-      return control.ok && control.value.body.indication === order.id && isAuthorisedControl(this.#chain, control.value.body, order.body, this.#self)
+      if (!control.ok || control.value.body.action !== 'cancel') return false
+      return control.value.body.indication === order.id && isAuthorisedControl(this.#chain, control.value.body, order.body, this.#self)
     })
   }
 }

@@ -8,14 +8,14 @@ import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { queryPageSchema, queryProtocol, type QueryPage, type QueryRequest } from './protocol/query.ts'
 import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitRequest } from './protocol/submit.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { EndpointAddress } from '../trust/home-config.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { Network } from './network/network.ts'
 
 export interface AdminSessionDeps {
   readonly network: Network
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   /** Endpoints as now known. */
   readonly endpoints: () => readonly EndpointAddress[]
@@ -34,7 +34,7 @@ export class AdminSession {
 
   /** Connected endpoints, at least one. Errors: `no-endpoint-reachable`, `no-endpoint-known`, and a refusal that every endpoint gave. */
   async contact(): Promise<readonly KeyId[]> {
-    const startedAt = this.#deps.clock.now()
+    const startedAt = this.#deps.clock.monotonic()
     const endpoints = this.#deps.endpoints()
     if (endpoints.length === 0) throw new WritError('no-endpoint-known', 'the mesh has no endpoint yet; make the first one with: writ join --admin ADMIN --home DIR')
     const dials = endpoints.map((endpoint) => this.#dial(endpoint))
@@ -43,7 +43,7 @@ export class AdminSession {
     try {
       await Promise.any(dials)
     } catch (error) {
-      throw explainSilence(endpoints, this.#deps.clock.now() - startedAt, error)
+      throw explainSilence(endpoints, this.#deps.clock.monotonic() - startedAt, error)
     }
     return this.connected()
   }
@@ -90,13 +90,13 @@ export class AdminSession {
     for (let heardAt: Millis | null = null; ; ) {
       try {
         for await (const page of this.ask(request, signal)) {
-          heardAt = clock.now()
+          heardAt = clock.monotonic()
           yield page
         }
         return
       } catch (error) {
         const mayResume = isWritError(error) && (lost.has(error.code) || error.code === 'no-endpoint-reachable') && signal?.aborted !== true
-        if (!mayResume || heardAt === null || clock.now() - heardAt > limits.follow.silenceMs) throw error
+        if (!mayResume || heardAt === null || clock.monotonic() - heardAt > limits.follow.silenceMs) throw error
       }
       await new Promise<void>((resolve) => void timers.after(limits.follow.retryMs, resolve))
     }

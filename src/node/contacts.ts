@@ -1,7 +1,7 @@
 /** Performs what the contact machine decides: dials, and wakes it when a peer may be tried again. */
 import { describeError } from '../base/errors.ts'
 import { ContactMachine, type ContactEffect, type ContactEvent, type ContactOptions } from './contact-machine.ts'
-import type { Clock, Timers } from '../base/clock.ts'
+import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { KeyId } from '../base/brand.ts'
 import type { Log } from '../base/log.ts'
 import type { Network } from './network/network.ts'
@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts'
 
 export interface ContactsDeps {
   readonly network: Network
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -28,7 +28,7 @@ export class Contacts {
 
   handle(event: ContactEvent): void {
     if (this.#stopped) return
-    for (const effect of this.#machine.step(event, this.#deps.clock.now())) this.#perform(effect)
+    for (const effect of this.#machine.step(event, this.#deps.clock.monotonic())) this.#perform(effect)
   }
 
   stop(): void {

@@ -28,8 +28,8 @@ export class BoundedMap<Key, Value> {
     this.#young.set(key, value)
   }
 
-  delete(key: Key): void {
-    this.#young.delete(key)
-    this.#old.delete(key)
+  /** Without counting as use. */
+  has(key: Key): boolean {
+    return this.#young.has(key) || this.#old.has(key)
   }
 }

@@ -1,20 +1,15 @@
 /**
  * What the entries of planned logs say, as facts to be folded: orders and controls of admins, receipts of nodes.
  */
+import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { factOfAgent, factOfExecutor, type Told } from './fold.ts'
+import type { ThawBody } from '../record/control.ts'
 import type { CredentialBody } from '../record/credential.ts'
 import type { Verified } from '../record/record.ts'
 import type { Indication } from '../trust/order.ts'
 import type { OpenedEntry, Rejection } from './intake.ts'
-import type { LogName } from './log.ts'
-import type { LogPlan, LogState, Placed } from './log-plan.ts'
+import type { LogState, LogWork, Placed } from './log-plan.ts'
 import type { Control } from './order-table.ts'
-
-export interface LogWork {
-  readonly name: LogName
-  readonly before: LogState | undefined
-  readonly plan: LogPlan
-}
 
 export interface Gathered {
   readonly indications: Indication[]
@@ -27,14 +22,24 @@ export const noFacts = (): Gathered => ({ indications: [], controls: [], facts: 
 
 /** A credential proves itself, wherever it stands. */
 export const gatherCredentials = (opened: readonly OpenedEntry[]): Verified<CredentialBody>[] =>
-  opened.flatMap(({ content }) => (content.kind === 'credential' && content.membership.ok ? [content.membership.value.credential] : []))
+  opened.flatMap(({ content }) => {
+    const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
+    return membership?.ok === true ? [membership.value.credential] : []
+  })
+
+/**
+ * So does an admin's choice between branches: if it counted by the log that it stands in, two forked logs could each be
+ * thawed by the other, or not, and nobody could tell which.
+ */
+export const gatherThaws = (chain: CharterChain, opened: readonly OpenedEntry[]): Verified<ThawBody>[] =>
+  opened.flatMap(({ content }) => (content.kind === 'thaw' && wasEverAdmin(chain, content.thaw.body.admin) ? [content.thaw] : []))
 
 /** All else counts by the log that it stands in, up to where that is frozen. */
 export const gatherFacts = (work: readonly LogWork[]): Gathered => {
   const gathered = noFacts()
-  for (const { plan } of work) {
+  for (const { plan, relaid } of work) {
     for (const placed of plan.accepted) {
-      gathered.rejections.push(...placed.opened.problems)
+      if (relaid?.held.has(placed.opened.record.id) !== true) gathered.rejections.push(...placed.opened.problems)
       if (placed.opened.record.body.sequence <= (plan.state?.head.sequence ?? 0)) gatherEntry(placed, plan.state?.kind ?? 'node', gathered)
     }
   }
@@ -45,7 +50,7 @@ export const gatherFacts = (work: readonly LogWork[]): Gathered => {
 export const gatherEntry = ({ opened, executor }: Placed, kind: LogState['kind'], gathered: Gathered): void => {
   const { record, content } = opened
   const pass = (code: string, detail: string) => gathered.rejections.push({ code, detail, author: record.body.author, entry: record.id })
-  if (content.kind === 'credential' && !content.membership.ok) pass(content.membership.code, content.membership.detail)
+  if ((content.kind === 'credential' || content.kind === 'checkpoint') && content.membership?.ok === false) pass(content.membership.code, content.membership.detail)
   if (content.kind === 'indication' || content.kind === 'control') {
     if (kind !== 'admin') pass('not-an-admin', `a node's log holds an admin's ${content.kind}`)
     else if (content.kind === 'indication') gathered.indications.push(content.indication)

@@ -10,7 +10,7 @@
  */
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
-import { controlKind, type ControlBody } from '../record/control.ts'
+import { controlKind, type CancelBody, type ThawBody } from '../record/control.ts'
 import { entryKind, type EntryBody, type Receipt } from '../record/entry.ts'
 import { indicationKind } from '../record/indication.ts'
 import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified } from '../record/record.ts'
@@ -37,7 +37,10 @@ export type OpenedReceipt =
 export type OpenedContent =
   | { readonly kind: 'credential'; readonly membership: Result<Membership> }
   | { readonly kind: 'indication'; readonly indication: Indication }
-  | { readonly kind: 'control'; readonly control: Verified<ControlBody> }
+  | { readonly kind: 'control'; readonly control: Verified<CancelBody> }
+  | { readonly kind: 'thaw'; readonly thaw: Verified<ThawBody> }
+  /** The credential in force at that place; null where the author has none. */
+  | { readonly kind: 'checkpoint'; readonly membership: Result<Membership> | null }
   | { readonly kind: 'receipts'; readonly receipts: readonly OpenedReceipt[] }
   /** Nothing that the queues act upon. */
   | { readonly kind: 'other' }
@@ -134,7 +137,9 @@ const openContent = async (
     case 'control': {
       const opened = await openInner(context, controlKind, content.control, (inner) => inner.admin)
       if (!opened.ok) return pass(opened.code, opened.detail)
-      return opened.value.body.admin === author ? { kind: 'control', control: opened.value } : pass('wrong-author', 'the control is that of another admin')
+      const { body: inner } = opened.value
+      if (inner.admin !== author) return pass('wrong-author', 'the control is that of another admin')
+      return inner.action === 'thaw' ? { kind: 'thaw', thaw: opened.value as Verified<ThawBody> } : { kind: 'control', control: opened.value as Verified<CancelBody> }
     }
     case 'receipts': {
       const receipts: OpenedReceipt[] = []
@@ -150,6 +155,7 @@ const openContent = async (
       return { kind: 'receipts', receipts }
     }
     case 'checkpoint':
+      return { kind: 'checkpoint', membership: content.credential === null ? null : openOwnCredential(context, author, content.credential) }
     case 'fault':
       return { kind: 'other' }
   }

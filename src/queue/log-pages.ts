@@ -50,7 +50,7 @@ export const readLogs = async (store: KeyValueStore, wanted: readonly WantedLog[
 async function* stepsOf(store: KeyValueStore, log: WantedLog, countMax: number): AsyncIterable<Step> {
   let step: Step | undefined
   // One more than fits: the last step counts only when the next one has begun, or the log has ended.
-  for await (const [key, bytes] of store.entries(ranges.entriesFrom(log, log.after + 1, countMax + 1))) {
+  for await (const [key, bytes] of store.entries({ ...ranges.entriesFrom(log, log.after + 1), limit: countMax + 1 })) {
     const sequence = sequenceOf(key)
     if (step?.sequence === sequence) {
       step.entries.push(bytes)

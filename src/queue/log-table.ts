@@ -4,15 +4,16 @@
  */
 import { limits } from '../base/limits.ts'
 import { drawNonce, type Random } from '../base/random.ts'
-import { put, type KeyValueStore, type Range } from '../base/key-value-store.ts'
-import { utf8 } from '../base/bytes.ts'
+import { put, remove, type Change, type KeyValueStore, type Range } from '../base/key-value-store.ts'
+import { isEqualBytes, toText, utf8 } from '../base/bytes.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { addTerm, termOf } from './head-term.ts'
-import { collectKeys, keys, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
+import { collectKeys, emptyValue, keys, lastPart, logNameOf, putRow, ranges, readRow, type LogRow, type Stage, type StoreMeta } from './queue-store.ts'
 import { logIdOf, type LogName } from './log.ts'
 import type { EntryBounds } from './arrivals.ts'
-import type { KeyId } from '../base/brand.ts'
-import type { LogPlan, LogState } from './log-plan.ts'
+import type { KeyId, RecordId } from '../base/brand.ts'
+import type { OpenedEntry } from './intake.ts'
+import type { HeldEntry, LogPlan, LogState, LogWork } from './log-plan.ts'
 
 export class LogTable {
   readonly #store: KeyValueStore
@@ -70,30 +71,39 @@ export class LogTable {
   }
 
   /** Adds what the plans accepted, in their order, and the new heads. */
-  stage(plans: readonly { readonly before: LogState | undefined; readonly plan: LogPlan }[], stage: Stage): void {
+  stage(work: readonly LogWork[], stage: Stage): void {
     let { arrival } = this.#meta
     const digest = this.#meta.digest.slice()
     const keep = (key: string, bytes: Uint8Array): void => {
       arrival += 1
       stage.changes.push(put(key, bytes), put(keys.arrival(arrival), utf8(key)))
     }
-    for (const { before, plan } of plans) {
+    for (const { before, plan, relaid } of work) {
       const { state } = plan
-      if (state === undefined || state === before) continue
-      for (const { opened } of plan.accepted) keep(keys.entry(state, opened.record.body.sequence), opened.record.bytes)
-      for (const { record } of plan.conflicts) keep(keys.conflict(state, record.body.sequence, record.id), record.bytes)
-      const { kind, head, executor, frozenAt } = state
-      stage.changes.push(putRow(keys.log(state), { kind, head, executor, frozenAt }))
+      if (state === undefined || (state === before && plan.conflicts.length === 0)) continue
+      const { places, left } = placeEntries(state, plan, relaid?.held ?? new Map())
+      for (const key of left) stage.changes.push(remove(key))
+      for (const { key, bytes } of places) keep(key, bytes)
+      for (const { opened } of plan.accepted) if (opened.content.kind === 'checkpoint') stage.changes.push(put(keys.checkpoint(state, opened.record.body.sequence), emptyValue))
+      if (state === before) continue
+      stage.changes.push(putLog(state))
       if (before !== undefined) addTerm(digest, termOf(before))
       addTerm(digest, termOf(state))
       stage.onceWritten(() => this.#states.set(logIdOf(state), state))
     }
-    if (arrival === this.#meta.arrival) return
+    if (arrival === this.#meta.arrival && isEqualBytes(digest, this.#meta.digest)) return
     const meta = { ...this.#meta, arrival, digest }
     stage.changes.push(putRow(keys.meta, meta))
     stage.onceWritten(() => {
       this.#meta = meta
     })
+  }
+
+  /** Nothing below `base` is held any more; heads and digest stay. */
+  stageBase(state: LogState, base: number, stage: Stage): void {
+    const next = { ...state, base }
+    stage.changes.push(putLog(next))
+    stage.onceWritten(() => this.#states.set(logIdOf(next), next))
   }
 
   /** Something to write where nothing changed. */
@@ -103,8 +113,45 @@ export class LogTable {
 
   /** Entries of one log from `sequence` on. */
   async entriesOf(name: LogName, sequence: number, bounds: EntryBounds): Promise<Uint8Array[]> {
-    return takeBounded(this.#store, ranges.entriesFrom(name, sequence, bounds.countMax), bounds.sizeBytesMax)
+    return takeBounded(this.#store, { ...ranges.entriesFrom(name, sequence), limit: bounds.countMax }, bounds.sizeBytesMax)
   }
+
+  /** Removes, of `count` arrivals after this one, those whose entries are not there any more; the number to go on after, null at the end. */
+  async sweepArrivals(after: number, count: number): Promise<number | null> {
+    const places = await this.#arrivalsAfter(after, count)
+    const found = await this.#store.getMany(places.map(({ key }) => key))
+    await this.#store.write(places.flatMap(({ number }, index) => (found[index] === undefined ? [remove(keys.arrival(number))] : [])), { durable: false })
+    return places.length < count ? null : (places.at(-1)?.number ?? null)
+  }
+
+  async #arrivalsAfter(number: number, limit: number): Promise<{ readonly number: number; readonly key: string }[]> {
+    const places: { number: number; key: string }[] = []
+    for await (const [key, value] of this.#store.entries({ ...ranges.arrivalsAfter(number), limit })) places.push({ number: Number(lastPart(key)), key: toText(value) })
+    return places
+  }
+}
+
+const putLog = (state: LogState): Change => {
+  const { kind, head, executor, frozenAt, base } = state
+  return putRow(keys.log(state), { kind, head, executor, frozenAt, base })
+}
+
+/** Where the entries of a plan belong: those that are not there yet, and keys that something held has to leave. */
+const placeEntries = (name: LogName, plan: LogPlan, held: ReadonlyMap<RecordId, HeldEntry>): { places: { key: string; bytes: Uint8Array }[]; left: string[] } => {
+  const places: { key: string; bytes: Uint8Array }[] = []
+  const left: string[] = []
+  const place = ({ record }: OpenedEntry, key: string): void => {
+    const known = held.get(record.id)
+    if (known?.key === key) return
+    if (known !== undefined) left.push(known.key)
+    places.push({ key, bytes: record.bytes })
+  }
+  const counted = new Set(plan.accepted.map(({ opened }) => opened.record.id))
+  for (const { opened } of plan.accepted) place(opened, keys.entry(name, opened.record.body.sequence))
+  // What was held stays as evidence where it counts no more.
+  const aside = new Map([...plan.conflicts, ...[...held.values()].map(({ opened }) => opened)].map((opened) => [opened.record.id, opened]))
+  for (const [id, opened] of aside) if (!counted.has(id)) place(opened, keys.conflict(name, opened.record.body.sequence, id))
+  return { places, left }
 }
 
 /** Values of a range until they exceed the size; the first is taken however large. */

@@ -6,15 +6,15 @@
 import { isEqualBytes } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import type { Result } from '../base/result.ts'
-import { entryKind, type EntryBody } from '../record/entry.ts'
-import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
-import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
-import { gatherCredentials, gatherFacts, type LogWork } from './gathering.ts'
+import type { EntryBody } from '../record/entry.ts'
+import type { Sealed, Verified } from '../record/record.ts'
+import type { CharterChain } from '../trust/charter-chain.ts'
+import { gatherCredentials, gatherFacts, gatherThaws } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
-import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
-import { planLog, planReads } from './log-plan.ts'
+import { logIdOf, type LogName } from './log.ts'
+import { planLogs } from './log-work.ts'
 import type { LogTable } from './log-table.ts'
-import { sortEntries, type PendingEntries } from './pending-entries.ts'
+import type { PendingEntries } from './pending-entries.ts'
 import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
@@ -24,6 +24,7 @@ import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Indication } from '../trust/order.ts'
 import type { NodeTable } from './node-table.ts'
 import type { Control, OrderTable } from './order-table.ts'
+import type { ThawTable } from './thaw-table.ts'
 
 /** How far a log that a merge touched is now held: all up to `sequence` is acknowledged. */
 export interface LogReport extends LogName {
@@ -51,14 +52,25 @@ export interface MergeDeps {
   readonly logs: LogTable
   readonly nodes: NodeTable
   readonly orders: OrderTable
+  readonly thaws: ThawTable
   readonly pending: PendingEntries
   readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
 }
 
+export interface MergeOptions {
+  readonly source: string
+  readonly durable: boolean
+  /**
+   * The giver holds nothing below the checkpoints among these entries: a log that is not held here, or only up to somewhere
+   * below, begins at one. Not for entries from their authors, who would get rid of what they have said.
+   */
+  readonly mayBeginAtCheckpoint: boolean
+}
+
 export interface Prepared {
   readonly opened: readonly OpenedEntry[]
-  /** Logs of entries that are held already, byte for byte. */
+  /** Logs of entries that are held already, byte for byte, or were dropped. */
   readonly repeated: readonly LogName[]
   readonly rejections: readonly Rejection[]
 }
@@ -109,14 +121,15 @@ const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: r
   if (entries.length === 0) return []
   const names = new Map(entries.map(({ body }) => [logIdOf(body), body]))
   const states = await logs.states([...names.values()])
-  const heads = new Map([...names.keys()].map((id, index) => [id, states[index]?.head.sequence ?? 0]))
-  const suspects = entries.filter(({ body }) => body.sequence <= (heads.get(logIdOf(body)) ?? 0))
+  const held = new Map([...names.keys()].map((id, index) => [id, states[index]]))
+  const suspects = entries.filter(({ body }) => body.sequence <= (held.get(logIdOf(body))?.head.sequence ?? 0))
   if (suspects.length === 0) return [...entries]
-  const held = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
+  const copies = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
   const known = new Set<Entry>()
   for (const [index, entry] of suspects.entries()) {
-    const bytes = held[index]
-    if (bytes === undefined || !isEqualBytes(bytes, entry.bytes)) continue
+    const bytes = copies[index]
+    const isBelow = entry.body.sequence < (held.get(logIdOf(entry.body))?.base ?? 1)
+    if (!isBelow && (bytes === undefined || !isEqualBytes(bytes, entry.bytes))) continue
     known.add(entry)
     repeated.push({ author: entry.body.author, incarnation: entry.body.incarnation })
   }
@@ -128,23 +141,24 @@ export const applyMerge = async (
   deps: MergeDeps,
   chain: CharterChain,
   prepared: Prepared,
-  options: { readonly source: string; readonly durable: boolean }
+  options: MergeOptions
 ): Promise<MergeReport> => {
   const stage = new Stage()
-  const work = await planLogs(deps, chain, prepared.opened)
+  const rechosen = deps.thaws.stage(gatherThaws(chain, prepared.opened), stage)
+  const work = await planLogs(deps, chain, prepared.opened, { rechosen, mayBegin: options.mayBeginAtCheckpoint })
   deps.logs.stage(work, stage)
   const told = gatherFacts(work)
   const withdrawal = await planWithdrawal(deps, chain, work, told)
   await deps.orders.stageMembers(deps.nodes.stage(gatherCredentials(prepared.opened), stage), stage)
   await deps.orders.stageWithdrawal(withdrawal, stage)
   const indications = await deps.orders.stageIndications(told.indications, stage)
-  const controls = deps.orders.stageControls(told.controls, stage)
+  const controls = await deps.orders.stageControls(told.controls, stage)
   const changed = await deps.orders.stageCells(told.facts, stage, withdrawal.cells)
   // What arrived before may not be on disk yet: a durable write of anything takes it along.
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
   await stage.write(deps.store, { durable: options.durable })
   for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined)
-  const accepted = work.flatMap(({ plan }) => plan.accepted.map(({ opened }) => opened.record))
+  const accepted = work.flatMap(({ plan, relaid }) => plan.accepted.flatMap(({ opened }) => (relaid?.held.has(opened.record.id) === true ? [] : [opened.record])))
   for (const record of accepted) deps.recent.note(record)
   return {
     source: options.source,
@@ -157,38 +171,6 @@ export const applyMerge = async (
     gaps: work.flatMap(({ name, plan }) => (plan.waiting.length === 0 ? [] : [{ ...name, from: (plan.state?.head.sequence ?? 0) + 1 }])),
     rejections: [...prepared.rejections, ...work.flatMap(({ plan }) => plan.rejections), ...told.rejections]
   }
-}
-
-const planLogs = async ({ logs, pending }: MergeDeps, chain: CharterChain, opened: readonly OpenedEntry[]): Promise<LogWork[]> => {
-  const groups = new Map<string, { name: LogName; entries: OpenedEntry[] }>()
-  for (const entry of opened) {
-    const { author, incarnation } = entry.record.body
-    const id = logIdOf({ author, incarnation })
-    const group = groups.get(id)
-    if (group === undefined) groups.set(id, { name: { author, incarnation }, entries: [entry, ...pending.of(id)] })
-    else group.entries.push(entry)
-  }
-  const sorted = [...groups.values()].map(({ name, entries }) => ({ name, candidates: sortEntries(entries) }))
-  const states = await logs.states(sorted.map(({ name }) => name))
-  const work: LogWork[] = []
-  for (const [index, { name, candidates }] of sorted.entries()) {
-    const before = states[index]
-    const links = await readLinks(logs, name, planReads(before?.head ?? emptyHead, candidates))
-    work.push({ name, before, plan: planLog(name, before, candidates, { links, isAdmin: wasEverAdmin(chain, name.author) }) })
-  }
-  return work
-}
-
-const readLinks = async (logs: LogTable, name: LogName, sequences: readonly number[]): Promise<Map<number, Link>> => {
-  const links = new Map<number, Link>()
-  if (sequences.length === 0) return links
-  const held = await logs.held(sequences.map((sequence) => ({ name, sequence })))
-  for (const [index, sequence] of sequences.entries()) {
-    const bytes = held[index]
-    const decoded = bytes === undefined ? undefined : decodeRecord(entryKind, bytes)
-    if (decoded?.ok === true) links.set(sequence, { id: decoded.value.id, previous: decoded.value.body.previous })
-  }
-  return links
 }
 
 const reportLogs = async (logs: LogTable, names: readonly LogName[]): Promise<LogReport[]> => {

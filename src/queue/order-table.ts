@@ -5,7 +5,7 @@
 import { compareText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { put, remove, type KeyValueStore } from '../base/key-value-store.ts'
-import { controlKind, type ControlBody } from '../record/control.ts'
+import { controlKind, type CancelBody } from '../record/control.ts'
 import { indicationKind } from '../record/indication.ts'
 import { decodeRecord, type Verified } from '../record/record.ts'
 import { compileTarget, isAuthorisedControl, type Indication, type Targetable } from '../trust/order.ts'
@@ -27,7 +27,7 @@ export interface LoadedOrder extends Order {
   readonly roster: Roster
 }
 
-export type Control = Verified<ControlBody>
+export type Control = Verified<CancelBody>
 
 /** A cell as it is after a change; undefined when nothing is said of it any more. */
 export interface RefoldedCell {
@@ -69,7 +69,7 @@ export class OrderTable {
     const table = new OrderTable(deps)
     for await (const [, bytes] of store.entries(ranges.controls)) {
       const decoded = decodeRecord(controlKind, bytes)
-      if (decoded.ok) table.#addControl(decoded.value as Control)
+      if (decoded.ok && decoded.value.body.action === 'cancel') table.#addControl(decoded.value as Control)
     }
     for (const key of await collectKeys(store, ranges.expiringFrom(Math.max(0, clock.now() - limits.trust.clockToleranceMs)))) {
       const order = await table.get(lastPart(key) as IndicationId)
@@ -95,6 +95,13 @@ export class OrderTable {
     return ids.map((id) => this.#loaded.get(id) ?? found.get(id))
   }
 
+  /** Orders that retention dropped: what comes of them late is nobody's row. */
+  async goneAmong(ids: readonly IndicationId[]): Promise<ReadonlySet<IndicationId>> {
+    const asked = [...new Set(ids)].filter((id) => !this.#loaded.has(id))
+    const found = await this.#store.getMany(asked.map(keys.gone))
+    return new Set(asked.filter((_, index) => found[index] !== undefined))
+  }
+
   async rosterOf(order: Order): Promise<Roster> {
     const loaded = this.#loaded.get(order.indication.id)
     return loaded?.roster ?? this.#buildRoster(order, await this.#readStates(order.indication.id))
@@ -113,7 +120,8 @@ export class OrderTable {
   async stageIndications(indications: readonly Indication[], stage: Stage): Promise<Indication[]> {
     const unique = [...new Map(indications.map((indication) => [indication.id, indication])).values()]
     const known = await this.getMany(unique.map(({ id }) => id))
-    const fresh = unique.filter((_, index) => known[index] === undefined)
+    const gone = await this.goneAmong(unique.map(({ id }) => id))
+    const fresh = unique.filter(({ id }, index) => known[index] === undefined && !gone.has(id))
     for (const indication of fresh) {
       const { id, body, bytes } = indication
       stage.changes.push(put(keys.order(id), bytes), put(keys.age(body.createdAt, id), emptyValue), put(keys.expiry(body.expiresAt, id), emptyValue))
@@ -126,9 +134,10 @@ export class OrderTable {
     return fresh
   }
 
-  stageControls(controls: readonly Control[], stage: Stage): Control[] {
+  async stageControls(controls: readonly Control[], stage: Stage): Promise<Control[]> {
     const unique = [...new Map(controls.map((control) => [control.id, control])).values()]
-    const fresh = unique.filter(({ id, body }) => !this.controlsOf(body.indication).some((known) => known.id === id))
+    const gone = await this.goneAmong(unique.map(({ body }) => body.indication))
+    const fresh = unique.filter(({ id, body }) => !gone.has(body.indication) && !this.controlsOf(body.indication).some((known) => known.id === id))
     for (const control of fresh) {
       stage.changes.push(put(keys.control(control.body.indication, control.id), control.bytes))
       stage.onceWritten(() => this.#addControl(control))
@@ -161,7 +170,10 @@ export class OrderTable {
     const cells = new Map<string, RefoldedCell>(stored.map(([key, pair], index) => [key, { ...pair, cell: readCell(before[index]) }]))
     const changed = new Set(refolded.keys())
     for (const [key, cell] of refolded) cells.set(key, cell)
+    const gone = await this.goneAmong([...cells.values()].map(({ indication }) => indication))
+    for (const [key, cell] of cells) if (gone.has(cell.indication)) cells.set(key, { ...cell, cell: undefined })
     for (const { agent, indication, fact } of told) {
+      if (gone.has(indication)) continue
       const key = keys.cell(indication, agent)
       const known = cells.get(key)?.cell
       const merged = mergeFacts(known, fact)

@@ -6,6 +6,8 @@
  *   q/log/<author>/<incarnation>            LogRow
  *   q/entry/<author>/<incarnation>/<seq>    the entry's bytes; `…/<seq>/<id>` for evidence of a fork
  *   q/arrival/<number>                      key of that entry, in the order in which this store took them in
+ *   q/checkpoint/<author>/<incarnation>/<seq>   nothing: checkpoints below which something may be dropped one day
+ *   q/thaw/<author>/<incarnation>/<seq>     the control's bytes that chose a branch there
  *   q/node/<key>                            MemberRow
  *   q/presence/<key>                        PresenceRow
  *   q/order/<indication>                    the indication's bytes
@@ -14,6 +16,8 @@
  *   q/control/<indication>/<control>        the control's bytes
  *   q/cell/<indication>/<agent>             Cell
  *   q/hidden/<indication>/<agent>           nothing: rows that retention took out of the views
+ *   q/gone/<indication>                     nothing: the order was dropped, and what is still said of it is nobody's row
+ *   q/forget/<millis>/<indication>          nothing: when that may be forgotten
  *   q/cursor/<peer>                         how far this store knows another's order of arrival
  */
 import { decodeOwn, encodeCbor } from '../base/codec.ts'
@@ -30,7 +34,7 @@ export interface StoreMeta {
   readonly digest: Uint8Array
 }
 
-export type LogRow = Pick<LogState, 'kind' | 'head' | 'executor' | 'frozenAt'>
+export type LogRow = Pick<LogState, 'kind' | 'head' | 'executor' | 'frozenAt' | 'base'>
 
 /** What of a node's credential the queues need. The newest credential counts, and of two equally new ones the higher id. */
 export interface MemberRow {
@@ -63,6 +67,8 @@ export const keys = {
   log: (name: LogName) => `q/log/${logPath(name)}`,
   entry: (name: LogName, sequence: number) => `q/entry/${logPath(name)}/${pad(sequence)}`,
   conflict: (name: LogName, sequence: number, id: RecordId) => `q/entry/${logPath(name)}/${pad(sequence)}/${id}`,
+  checkpoint: (name: LogName, sequence: number) => `q/checkpoint/${logPath(name)}/${pad(sequence)}`,
+  thaw: (name: LogName, sequence: number) => `q/thaw/${logPath(name)}/${pad(sequence)}`,
   arrival: (number: number) => `q/arrival/${pad(number)}`,
   node: (key: KeyId) => `q/node/${key}`,
   presence: (key: KeyId) => `q/presence/${key}`,
@@ -72,13 +78,24 @@ export const keys = {
   control: (indication: IndicationId, control: RecordId) => `q/control/${indication}/${control}`,
   cell: (indication: IndicationId, agent: KeyId) => `q/cell/${indication}/${agent}`,
   hidden: (indication: IndicationId, agent: KeyId) => `q/hidden/${indication}/${agent}`,
+  gone: (indication: IndicationId) => `q/gone/${indication}`,
+  forget: (at: Millis, indication: IndicationId) => `q/forget/${pad(at)}/${indication}`,
   cursor: (peer: KeyId) => `q/cursor/${peer}`
 } as const
 
 export const ranges = {
   logsOf: (author: KeyId): Range => withPrefix(`q/log/${author}/`),
   entriesOf: (author: KeyId): Range => withPrefix(`q/entry/${author}/`),
-  entriesFrom: (name: LogName, sequence: number, limit: number): Range => ({ from: keys.entry(name, sequence), to: `q/entry/${logPath(name)}/~`, limit }),
+  logs: withPrefix('q/log/'),
+  /** Evidence of forks included. */
+  entriesFrom: (name: LogName, sequence: number): Range => ({ from: keys.entry(name, sequence), to: `q/entry/${logPath(name)}/~` }),
+  entriesBelow: (name: LogName, sequence: number): Range => ({ from: `q/entry/${logPath(name)}/`, to: keys.entry(name, sequence) }),
+  conflictsAt: (name: LogName, sequence: number): Range => withPrefix(`${keys.entry(name, sequence)}/`),
+  arrivalsAfter: (number: number): Range => ({ from: keys.arrival(number + 1), to: 'q/arrival/~' }),
+  checkpoints: withPrefix('q/checkpoint/'),
+  checkpointsUpTo: (name: LogName, sequence: number): Range => ({ from: `q/checkpoint/${logPath(name)}/`, to: keys.checkpoint(name, sequence + 1) }),
+  thaws: withPrefix('q/thaw/'),
+  forgettable: (now: Millis): Range => ({ from: 'q/forget/', to: `q/forget/${pad(Math.max(0, now))}` }),
   nodes: withPrefix('q/node/'),
   presences: withPrefix('q/presence/'),
   /** Newest first. */
@@ -95,7 +112,7 @@ export const ranges = {
 /** The last part of a key is what it is about. */
 export const lastPart = (key: string): string => key.slice(key.lastIndexOf('/') + 1)
 
-/** Author and incarnation of a `q/log/…` key. */
+/** Author and incarnation of a key that names a log: `q/log/…`, `q/checkpoint/…`. */
 export const logNameOf = (key: string): LogName => {
   const [author = '', incarnation = ''] = key.split('/').slice(2)
   return { author: author as KeyId, incarnation: incarnation as Incarnation }

@@ -6,9 +6,11 @@ import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { accept, type Result } from '../base/result.ts'
 import { verifySignature, type CheckSignature } from '../record/keys.ts'
+import { listForks, type Fork } from './fork-list.ts'
 import { emptyHead, type Head } from './log.ts'
 import { ArrivalSources, type EntryBounds, type EntryPage } from './arrivals.ts'
 import { History } from './history.ts'
+import { dropBelowCheckpoint, logsWithCheckpoints } from './log-retention.ts'
 import { LogTable } from './log-table.ts'
 import { applyMerge, prepareMerge, type MergeReport } from './merge.ts'
 import { NodeTable, type Member, type PresenceNote } from './node-table.ts'
@@ -16,7 +18,8 @@ import { OrderTable, type Control } from './order-table.ts'
 import { findOrder, orderRowOf, payloadsOf, planHandover, readNodes, readOrders, readProfiles, rowsOfAgent, rowsOfOrder, type Handover } from './order-views.ts'
 import { PendingEntries } from './pending-entries.ts'
 import { RecentEntries } from './recent-entries.ts'
-import { pruneOrders, type PruneReport, type Retention } from './retention.ts'
+import { keptMsOf, pruneOrders, type PruneReport, type Retention } from './retention.ts'
+import { ThawTable } from './thaw-table.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
@@ -57,6 +60,7 @@ interface Tables {
   readonly logs: LogTable
   readonly nodes: NodeTable
   readonly orders: OrderTable
+  readonly thaws: ThawTable
   readonly pending: PendingEntries
   readonly recent: RecentEntries
   readonly checkSignature: CheckSignature
@@ -75,6 +79,8 @@ export class Queue {
   #unsynced = 0
   #synced = 0
   #flushing: Promise<unknown> | undefined
+  /** Arrivals up to here were looked at for entries that are gone. */
+  #swept = 0
 
   private constructor(deps: QueueDeps, options: QueueOptions, tables: Tables) {
     this.#deps = deps
@@ -88,7 +94,8 @@ export class Queue {
     const logs = await LogTable.open(store, deps.random)
     const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
-    return new Queue(deps, options, { store, logs, nodes, orders, pending: new PendingEntries(), recent: new RecentEntries(), checkSignature })
+    const thaws = await ThawTable.open(store)
+    return new Queue(deps, options, { store, logs, nodes, orders, thaws, pending: new PendingEntries(), recent: new RecentEntries(), checkSignature })
   }
 
   /**
@@ -106,7 +113,7 @@ export class Queue {
       // Counted before anybody can see what it brings, so that it is never acknowledged before it is on disk.
       if (!durable && prepared.opened.length > 0) this.#unsynced += 1
       const after = this.#tables.logs.arrival
-      const applied = await applyMerge(this.#tables, chain, prepared, { source, durable })
+      const applied = await applyMerge(this.#tables, chain, prepared, { source, durable, mayBeginAtCheckpoint: options.mayBeginAtCheckpoint ?? false })
       this.#sources.note(source, { after, to: this.#tables.logs.arrival })
       return applied
     })
@@ -145,6 +152,11 @@ export class Queue {
   /** All lives of an author's log. */
   async headsOf(author: KeyId): Promise<LogState[]> {
     return this.#tables.logs.statesOf(author)
+  }
+
+  /** Forks that are known, whether an admin has thawed them or not. */
+  async forks(): Promise<Fork[]> {
+    return listForks(this.#tables)
   }
 
   /** 32 bytes over all heads: equal where the same logs are held. */
@@ -268,7 +280,22 @@ export class Queue {
     return payloadsOf(this.#tables.orders, now)
   }
 
+  /** Drops what retention lets go, in parts between which merges get their turn. */
   async prune(now: Millis): Promise<PruneReport> {
-    return this.#mutex.run(async () => pruneOrders(this.#tables.store, this.#tables.orders, this.#options.retention, now))
+    const { retention } = this.#options
+    const total = { orders: 0, rows: 0 }
+    let more = true
+    while (more) {
+      const { orders, rows } = await this.#mutex.run(async () => pruneOrders(this.#tables.store, this.#tables.orders, retention, now))
+      total.orders += orders
+      total.rows += rows
+      more = orders === limits.queue.prunedAtOnce
+    }
+    for (const name of await logsWithCheckpoints(this.#tables.store)) {
+      let again = true
+      while (again) ({ again } = await this.#mutex.run(async () => dropBelowCheckpoint(this.#tables, name, keptMsOf(retention), now)))
+    }
+    this.#swept = (await this.#mutex.run(async () => this.#tables.logs.sweepArrivals(this.#swept, limits.queue.sweptAtOnce))) ?? 0
+    return total
   }
 }

@@ -144,18 +144,27 @@ export class Reconciliation {
     this.#wanted.push(...logs)
   }
 
-  /** After the entries were merged: how many were new, and how the logs are held now. Errors: `malformed`. */
-  takeLogs({ served, after }: Pick<LogPage, 'served' | 'after'>, merged: { readonly accepted: number; readonly logs: readonly LogReport[] }): Result<void> {
+  /** The entries are at hand: what to ask next no longer depends on them. Errors: `malformed`. */
+  takeLogs({ served, after }: Pick<LogPage, 'served' | 'after'>): Result<ServedLogs> {
     const asked = this.#askedLogs
     const next = asked[served]
     if (served > asked.length || (served === 0 && after <= (next?.after ?? 0))) return reject('malformed', 'an answer brings no log further')
     const rest = next === undefined ? [] : [{ ...next, after: Math.max(next.after, after) }]
-    this.#wanted = [...rest, ...this.#wanted.slice(served + rest.length), ...planRefetch(asked.slice(0, served), merged.logs)]
+    this.#wanted = [...rest, ...this.#wanted.slice(served + rest.length)]
+    this.#barren += 1
+    return accept(asked.slice(0, served))
+  }
+
+  /** The entries of `served` logs were merged: how many were new, and how the logs are held now. */
+  noteMerged(served: ServedLogs, merged: { readonly accepted: number; readonly logs: readonly LogReport[] }): void {
+    this.want(planRefetch(served, merged.logs))
     this.#accepted += merged.accepted
-    this.#barren = merged.accepted > 0 ? 0 : this.#barren + 1
-    return accept(undefined)
+    if (merged.accepted > 0) this.#barren = 0
   }
 }
+
+/** Logs whose entries an answer holds to their end, as they were asked for. */
+export type ServedLogs = readonly WantedLog[]
 
 /** Parts that touch each other, together. */
 const joinParts = (parts: readonly Part[]): Part[][] => {
@@ -191,7 +200,7 @@ const takeHeads = ({ from, to, marks }: Part, { heads, rest }: Extract<PartAnswe
 }
 
 /** Logs that turned out to be forked below where they were asked from: the branches may part lower still, so the whole is asked for. */
-const planRefetch = (served: readonly WantedLog[], logs: readonly LogReport[]): WantedLog[] => {
+const planRefetch = (served: ServedLogs, logs: readonly LogReport[]): WantedLog[] => {
   const forked = new Map(logs.filter(({ frozenAt }) => frozenAt !== null).map((log) => [logIdOf(log), log.sequence]))
   return served.filter((log) => (forked.get(logIdOf(log)) ?? log.after) < log.after).map((log) => ({ ...log, after: 0 }))
 }

@@ -24,7 +24,7 @@ export const freshSyncState: SyncState = { storeId: null, cursor: 0, presenceCur
 /** What came of taking an answer's entries and presences in. */
 export interface Brought {
   readonly news: number
-  /** Entries were in it that no honest endpoint hands on. */
+  /** There was nothing in it but what no honest endpoint hands on. */
   readonly isForged: boolean
 }
 

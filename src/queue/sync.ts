@@ -1,6 +1,7 @@
 /**
  * The asking side of sync: two endpoints' queues become equal, over one `SyncMachine` for each peer. Heads are compared
  * with one peer at a time. Who carries the bytes, and when, is the caller's matter: one question at a time to each peer.
+ * While logs are fetched, one answer is merged while the next is asked for.
  */
 import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
@@ -11,7 +12,7 @@ import { lastName, type LogHead } from './head-index.ts'
 import { planFetch, Reconciliation, type RangesAnswer } from './reconciliation.ts'
 import { freshSyncState, SyncMachine, type Brought, type SyncOutcome, type SyncState } from './sync-machine.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import type { Clock } from '../base/clock.ts'
+import type { SteadyClock } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { MergeReport } from './merge.ts'
 import type { Queue } from './queue.ts'
@@ -21,17 +22,12 @@ import type { WantedLog } from './log-pages.ts'
 export interface SyncClientDeps {
   readonly store: KeyValueStore
   readonly queue: Queue
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly chain: () => CharterChain
   /** Takes newer charters in before entries are judged by them. */
   readonly learnCharters: (charters: readonly Uint8Array[], peer: KeyId) => Promise<void>
-}
-
-export interface Taken {
-  /** Of the entries that the answer held; null for one that holds none. */
-  readonly report: MergeReport | null
-  /** Ask once more at once. */
-  readonly again: boolean
+  /** Told of each merge, with the peer as its source. */
+  readonly merged: (report: MergeReport, peer: KeyId) => void
 }
 
 const nothing: Brought = { news: 0, isForged: false }
@@ -39,6 +35,8 @@ const nothing: Brought = { news: 0, isForged: false }
 export class SyncClient {
   readonly #deps: SyncClientDeps
   readonly #machines = new Map<KeyId, SyncMachine>()
+  /** What was fetched by log and is still being merged. */
+  #merging: Promise<Brought> = Promise.resolve(nothing)
   /** With whom heads are compared, and since when. */
   #turn: { readonly peer: KeyId; readonly since: Millis } | undefined
 
@@ -62,14 +60,18 @@ export class SyncClient {
     }
   }
 
-  /** Merges the answer to the last question, then moves on past it. An answer of another kind ends a comparison. */
-  async take(peer: KeyId, answer: SyncAnswer): Promise<Taken> {
+  /** Merges the answer to the last question, then moves on past it; true when the next is to be asked at once. An answer of another kind ends a comparison. */
+  async take(peer: KeyId, answer: SyncAnswer): Promise<boolean> {
     const machine = await this.#machineOf(peer)
     const before = machine.state
-    const taken = await this.#take(peer, machine, answer)
+    const { again } = await this.#take(peer, machine, answer).catch((error: unknown) => {
+      // What was not merged lies behind what was asked next.
+      this.giveUp(peer)
+      throw error
+    })
     if (machine.comparison === undefined) this.#release(peer)
     if (!isSameState(before, machine.state)) await this.#deps.store.write([put(keys.cursor(peer), encodeCbor(machine.state))], { durable: false })
-    return taken
+    return again
   }
 
   /** There was no answer, or the peer is gone: a comparison begins anew another time. */
@@ -78,24 +80,25 @@ export class SyncClient {
     this.#release(peer)
   }
 
-  async #take(peer: KeyId, machine: SyncMachine, answer: SyncAnswer): Promise<Taken> {
+  async #take(peer: KeyId, machine: SyncMachine, answer: SyncAnswer): Promise<Pick<SyncOutcome, 'again'>> {
     const expected = machine.comparison?.next ?? 'cursor'
     if (answer.kind === 'cursor' && expected === 'cursor') return this.#takeCursor(peer, machine, answer)
-    if (answer.kind === 'ranges' && expected === 'ranges') return { report: null, ...(await this.#takeRanges(machine, answer)) }
+    if (answer.kind === 'ranges' && expected === 'ranges') return this.#takeRanges(machine, answer)
     if (answer.kind === 'logs' && expected === 'logs') return this.#takeLogs(peer, machine, answer)
-    return { report: null, ...machine.continue(nothing, true) }
+    return machine.continue(nothing, true)
   }
 
-  async #takeCursor(peer: KeyId, machine: SyncMachine, answer: CursorAnswer): Promise<Taken> {
+  async #takeCursor(peer: KeyId, machine: SyncMachine, answer: CursorAnswer): Promise<Pick<SyncOutcome, 'again'>> {
     const { queue, learnCharters } = this.#deps
     if (answer.charters.length > 0) await learnCharters(answer.charters, peer)
-    const report = await queue.merge(answer.entries, peer, { mayBeginAtCheckpoint: answer.isTrimmed })
+    const report = await this.#merge(peer, answer)
     const noted = await Promise.all(answer.presences.map(({ record, contactAt }) => queue.notePresence(record, contactAt)))
     const news = report.accepted.length + noted.filter((result) => result.ok && result.value).length
-    const { again, isDue } = machine.takeCursor(answer, { news, isForged: report.rejections.some(isForged) }, queue.digest())
-    if (!isDue || !this.#takeTurn(peer)) return { report, again }
+    const { again, isDue } = machine.takeCursor(answer, { news, isForged: isWorthless(report) }, queue.digest())
+    if (!isDue || !this.#takeTurn(peer)) return { again }
+    this.#merging = Promise.resolve(nothing)
     machine.begin(new Reconciliation(await queue.history.marks('', lastName)), answer)
-    return { report, again: true }
+    return { again: true }
   }
 
   async #takeRanges(machine: SyncMachine, answer: RangesAnswer): Promise<SyncOutcome> {
@@ -105,10 +108,26 @@ export class SyncClient {
     return machine.continue(nothing, false)
   }
 
-  async #takeLogs(peer: KeyId, machine: SyncMachine, answer: LogsAnswer): Promise<Taken> {
-    const report = await this.#deps.queue.merge(answer.entries, peer, { mayBeginAtCheckpoint: answer.isTrimmed })
-    const taken = machine.comparison?.takeLogs(answer, { accepted: report.accepted.length, logs: report.logs })
-    return { report, ...machine.continue({ news: report.accepted.length, isForged: report.rejections.some(isForged) }, taken?.ok !== true) }
+  async #takeLogs(peer: KeyId, machine: SyncMachine, answer: LogsAnswer): Promise<SyncOutcome> {
+    const { comparison } = machine
+    const served = comparison?.takeLogs(answer)
+    // Of the answer before: merges keep their order, and no more than one waits.
+    const before = await this.#merging
+    this.#merging = Promise.resolve(nothing)
+    if (comparison === undefined || served?.ok !== true) return machine.continue(before, true)
+    this.#merging = this.#merge(peer, answer).then((report) => {
+      comparison.noteMerged(served.value, { accepted: report.accepted.length, logs: report.logs })
+      return { news: report.accepted.length, isForged: isWorthless(report) }
+    })
+    // Its failure is met by whoever awaits it, which may be after the next answer.
+    this.#merging.catch(() => undefined)
+    return machine.continue(comparison.next === 'logs' ? before : await this.#merging, false)
+  }
+
+  async #merge(peer: KeyId, { entries, isTrimmed }: CursorAnswer | LogsAnswer): Promise<MergeReport> {
+    const report = await this.#deps.queue.merge(entries, peer, { mayBeginAtCheckpoint: isTrimmed })
+    this.#deps.merged(report, peer)
+    return report
   }
 
   async #planFetches(heads: readonly LogHead[]): Promise<WantedLog[]> {
@@ -124,7 +143,7 @@ export class SyncClient {
   }
 
   #takeTurn(peer: KeyId): boolean {
-    const now = this.#deps.clock.now()
+    const now = this.#deps.clock.monotonic()
     if (this.#turn !== undefined && this.#turn.peer !== peer) {
       if (now - this.#turn.since < limits.sync.turnMsMax) return false
       this.giveUp(this.#turn.peer)
@@ -146,6 +165,9 @@ export class SyncClient {
     return machine
   }
 }
+
+/** Some forged entries prove nothing: what vouched for one of them may have come too late for this page. */
+const isWorthless = ({ accepted, rejections }: MergeReport): boolean => accepted.length === 0 && rejections.some(isForged)
 
 const isSameState = (left: SyncState, right: SyncState): boolean =>
   left.storeId === right.storeId && left.cursor === right.cursor && left.presenceCursor === right.presenceCursor

@@ -5,7 +5,8 @@
 import { mergeFacts, type Told } from './fold.ts'
 import { decodeEntry, openHeldEntry, type OpenedEntry } from './intake.ts'
 import { logIdOf } from './log.ts'
-import { gatherEntry, noFacts, type Gathered, type LogWork } from './gathering.ts'
+import { gatherEntry, noFacts, type Gathered } from './gathering.ts'
+import type { LogWork } from './log-plan.ts'
 import { keys, ranges } from './queue-store.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { IndicationId, KeyId, RecordId } from '../base/brand.ts'
@@ -35,7 +36,7 @@ export const planWithdrawal = async (
   gathered: Gathered
 ): Promise<Withdrawal> => {
   const withdrawal: Withdrawal = { cells: new Map(), indications: new Set(), controls: [] }
-  const shortened = work.filter(({ before, plan }) => before !== undefined && plan.state !== undefined && plan.state.head.sequence < before.head.sequence)
+  const shortened = work.filter(({ before, plan, relaid }) => before !== undefined && plan.state !== undefined && cutOf({ plan, relaid }) < before.head.sequence)
   for (const author of new Set(shortened.map(({ name }) => name.author))) {
     const { counting, lost } = await readLogs(deps, chain, author, work)
     withdrawCells(withdrawal, author, { counting, lost })
@@ -44,6 +45,9 @@ export const planWithdrawal = async (
   return withdrawal
 }
 
+/** Up to here the log counts as it is stored. Where it was laid anew, all above is among what the merge adds. */
+const cutOf = ({ plan, relaid }: Pick<LogWork, 'plan' | 'relaid'>): number => Math.min(plan.state?.head.sequence ?? 0, relaid === null ? Infinity : relaid.from - 1)
+
 /** All stored entries of an author: what counts now, and the entries that counted until now. */
 const readLogs = async (
   { store, logs, checkSignature }: WithdrawalDeps,
@@ -51,7 +55,7 @@ const readLogs = async (
   author: KeyId,
   work: readonly LogWork[]
 ): Promise<{ counting: Gathered; lost: OpenedEntry[] }> => {
-  const planned = new Map(work.map(({ name, plan }) => [logIdOf(name), plan.state?.head.sequence ?? 0]))
+  const planned = new Map(work.map(({ name, plan, relaid }) => [logIdOf(name), cutOf({ plan, relaid })]))
   const states = new Map((await logs.statesOf(author)).map((state) => [logIdOf(state), state]))
   const counting = noFacts()
   const lost: OpenedEntry[] = []
@@ -66,7 +70,7 @@ const readLogs = async (
     const opened = await openHeldEntry({ chain, checkSignature }, decoded.value)
     if (!opened.ok) continue
     const { content } = opened.value
-    if (content.kind === 'credential' && content.membership.ok) executors.set(id, content.membership.value.credential.body.executor)
+    if ((content.kind === 'credential' || content.kind === 'checkpoint') && content.membership?.ok === true) executors.set(id, content.membership.value.credential.body.executor)
     if (sequence > (planned.get(id) ?? state.head.sequence)) lost.push(opened.value)
     else gatherEntry({ opened: opened.value, executor: executors.get(id) ?? null }, state.kind, counting)
   }

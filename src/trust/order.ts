@@ -5,7 +5,7 @@
 import { accept, reject, type Result } from '../base/result.ts'
 import { limits } from '../base/limits.ts'
 import { checkLocation } from '../record/payload-location.ts'
-import { controlKind, type ControlBody } from '../record/control.ts'
+import { controlKind, type CancelBody, type ControlBody } from '../record/control.ts'
 import { indicationKind, type IndicationBody, type Target } from '../record/indication.ts'
 import { decodeRecord, verifyRecordSync, type Verified } from '../record/record.ts'
 import { matchesSelector, parseSelector, type Selectable } from './selector.ts'
@@ -59,7 +59,7 @@ export const isAuthorised = (charter: CharterBody, admin: KeyId, format: string,
   )
 
 /** A cancel counts from the order's own admin, and from any admin who might have given the order on this node. */
-export const isAuthorisedControl = (chain: CharterChain, control: ControlBody, indication: IndicationBody, node: Selectable): boolean =>
+export const isAuthorisedControl = (chain: CharterChain, control: CancelBody, indication: IndicationBody, node: Selectable): boolean =>
   control.mesh === chain.mesh && isAuthorised(chain.current, control.admin, indication.format, node)
 
 /** What needs no node to be judged. Errors: `wrong-mesh`, `not-an-admin`, `charter-behind`, `charter-expired`, `bad-validity`, `bad-location`, `bad-selector`, `bad-pattern`. */

@@ -19,7 +19,7 @@ const { blockBytesMax, unreferencedMsMax } = limits.payload
 const build = (blocks: BlockStore) => {
   let skippedMs = 0
   const peers = new MemoryPeers(blocks)
-  const clock = { now: () => performance.now() + skippedMs }
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() + skippedMs }
   const content = new HeliaContent({ helia: peers, blocks, peerIdOf, clock, timers: systemTimers, random: systemRandom, log: silentLog })
   const age = () => {
     skippedMs += unreferencedMsMax + 1

@@ -18,6 +18,7 @@ const toAgent: ToAgent[] = [
   { kind: 'validated', indication: order.id, at: mesh.now },
   { kind: 'statement', statement: bytes },
   { kind: 'output-chunk', cid: 'bafy', offset: 0, sizeBytes: 3, bytes },
+  { kind: 'adopted', batch: 1 },
   { kind: 'refused', indication: null, code: 'busy', detail: '' }
 ]
 const toExecutor: ToExecutor[] = [
@@ -27,6 +28,8 @@ const toExecutor: ToExecutor[] = [
   { kind: 'payload-chunk', indication: order.id, offset: 0, bytes },
   { kind: 'payload-end', indication: order.id },
   { kind: 'payload-failed', indication: order.id, code: 'timed-out', detail: 'nobody answered' },
+  { kind: 'adopt', batch: 1, statements: [bytes] },
+  { kind: 'caught-up' },
   { kind: 'kept', statement: order.id }
 ]
 

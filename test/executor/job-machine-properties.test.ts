@@ -18,7 +18,7 @@ const orders: readonly Order[] = [
 type Action =
   | { readonly kind: 'order' | 'cancelled-order' | 'cancel' | 'bring' | 'exit' | 'fail-payload' | 'stray-exit' | 'stray-prepared' | 'stray-judged' | 'stray-recalled'; readonly index: number }
   | { readonly kind: 'advance'; readonly byMs: number }
-  | { readonly kind: 'crash' | 'agent-started' | 'trust-changed' }
+  | { readonly kind: 'crash' | 'agent-started' | 'trust-changed' | 'disk-full' | 'disk-free' }
 
 const onOrder = fc.record({
   kind: fc.constantFrom<'order' | 'cancelled-order' | 'cancel' | 'bring' | 'exit' | 'fail-payload' | 'stray-exit' | 'stray-prepared' | 'stray-judged' | 'stray-recalled'>(
@@ -27,7 +27,7 @@ const onOrder = fc.record({
   index: fc.nat(orders.length - 1)
 })
 const actions: fc.Arbitrary<Action[]> = fc.array(
-  fc.oneof({ weight: 12, arbitrary: onOrder }, { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), byMs: fc.nat(1500) }) }, { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'agent-started' as const, 'trust-changed' as const) }) }),
+  fc.oneof({ weight: 12, arbitrary: onOrder }, { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), byMs: fc.nat(1500) }) }, { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'agent-started' as const, 'trust-changed' as const, 'disk-full' as const, 'disk-free' as const) }) }),
   { maxLength: 60, size: 'max' }
 )
 
@@ -40,9 +40,16 @@ const strayEvent = (kind: Action['kind'], indication: Order['id']): JobEvent | u
   return undefined
 }
 
+/** Found out at the next start. */
+const fill = (world: JobWorld, isFull: boolean): void => {
+  world.fails = isFull
+  if (!isFull) world.step({ kind: 'journal-free' })
+}
+
 const act = (world: JobWorld, action: Action): void => {
   if (action.kind === 'advance') return world.advance(world.now + action.byMs)
   if (action.kind === 'crash') return world.crash()
+  if (action.kind === 'disk-full' || action.kind === 'disk-free') return fill(world, action.kind === 'disk-full')
   if (!('index' in action)) return world.step({ kind: action.kind })
   const order = orders[action.index]
   if (order === undefined) return
@@ -70,6 +77,7 @@ test('when payloads come, processes end and time passes, every order gets its ou
     fc.property(actions, (list) => {
       const world = new JobWorld(machineOptions, now)
       for (const action of list) act(world, action)
+      fill(world, false)
       for (const order of orders) world.order(order)
       for (let round = 0; round < 40; round += 1) {
         for (const id of world.wanted) world.bring(id)

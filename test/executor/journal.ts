@@ -156,7 +156,7 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     const before = await Journal.open(await stores.reopen())
     await before.recordAccepted(accepted)
     const outcome = makeStatement(ended, 'succeeded')
-    for (const statement of [makeStatement(ended, 'running'), outcome, makeStatement(ended, 'running'), makeStatement(cutOff, 'running'), makeStatement(accepted, 'failed')]) await before.recordAdopted(statement)
+    for (const statement of [makeStatement(ended, 'running'), outcome, makeStatement(ended, 'running'), outcome, makeStatement(cutOff, 'running'), makeStatement(accepted, 'failed')]) await before.recordAdopted(statement)
     const after = await Journal.open(await stores.reopen())
     const history = await after.recall(ended.id)
     t.deepEqual(history.kind === 'finished' ? [...history.statement] : [], [...outcome.bytes])
@@ -176,8 +176,24 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     t.deepEqual(await journal.unsettled(), [])
     t.deepEqual(idsOf(journal.unkept()), [outcome.id])
     t.is((await journal.recall(order.id)).kind, 'finished')
-    await journal.recordAdopted(makeStatement(order, 'running'))
+    await journal.recordAdopted(outcome)
     t.deepEqual(await journal.unsettled(), [])
+  })
+
+  test(`${name}: an outcome that the agent lost, while its start is known elsewhere, is said again`, async (t) => {
+    const stores = await create(t)
+    const journal = await Journal.open(await stores.reopen())
+    const [lost, known] = [makeOrder(), makeOrder()]
+    const outcomes = [await finish(journal, lost), await finish(journal, known)]
+    for (const { id } of journal.unkept()) await journal.keep(id)
+    const { last } = journal
+    for (const order of [lost, known]) await journal.recordAdopted(makeStatement(order, 'running'))
+    await journal.recordAdopted(outcomes[1] ?? makeStatement(known, 'succeeded'))
+    t.deepEqual((await journal.unsettled()).map(({ body }) => body.indication), [lost.id])
+    t.is((await journal.retell(lost.id))?.id, outcomes[0]?.id)
+    t.is(await journal.retell(makeOrder().id), undefined)
+    const again = await Journal.open(await stores.reopen())
+    t.deepEqual([idsOf(again.unkept()), await again.unsettled(), again.last], [[outcomes[0]?.id ?? ''], [], last])
   })
 
   test(`${name}: what is known here stays as it is, whatever is adopted`, async (t) => {

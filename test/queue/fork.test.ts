@@ -44,6 +44,14 @@ test('a fork freezes its log below the conflict, and only that life of it', asyn
   t.deepEqual([more.accepted.length, more.rejections[0]?.code], [0, 'forked-log'])
 })
 
+test('an entry that names another predecessor than the one held freezes its log one step earlier', async (t) => {
+  const { world, agent, branch } = forked()
+  const queue = await world.queue()
+  await queue.merge(bytesOf(...agent.entries), 'test')
+  await queue.merge(bytesOf(...branch.entries.slice(4, 5)), 'test')
+  t.deepEqual((await queue.headsOf(agent.key)).map(({ head, frozenAt }) => [head.sequence, frozenAt]), [[3, 4]])
+})
+
 test("orders and cancels above a fork of the admin's log are taken back", async (t) => {
   const { world, agent, admin, first, third } = forked()
   const queue = await world.queue()

@@ -114,7 +114,7 @@ test('a fingerprint tells heads apart, and how many there are', (t) => {
 const fetched = test.macro({
   exec(t, own: readonly [sequence: number, id: string, frozen: boolean] | undefined, their: readonly [sequence: number, id: string, frozen: boolean], held: string | undefined, expected: number | null) {
     const name = { author: 'a' as KeyId, incarnation: 'i' as Incarnation }
-    const state: LogState | undefined = own === undefined ? undefined : { ...name, kind: 'node', executor: null, head: { sequence: own[0], id: own[1] as RecordId }, frozenAt: own[2] ? own[0] + 1 : null }
+    const state: LogState | undefined = own === undefined ? undefined : { ...name, kind: 'node', executor: null, head: { sequence: own[0], id: own[1] as RecordId }, frozenAt: own[2] ? own[0] + 1 : null, base: 1 }
     const head = { ...name, sequence: their[0], id: their[1] as RecordId, isFrozen: their[2] }
     t.is(planFetch(state as LogState | undefined, head, held as RecordId | undefined), expected)
   },
@@ -177,7 +177,7 @@ test('a peer that tells of logs and never gives an entry is left alone', (t) => 
   let rounds = 0
   while (machine.question() !== undefined) {
     rounds += 1
-    t.true(machine.takeLogs({ served: 1, after: 0 }, { accepted: 0, logs: [] }).ok)
+    t.true(machine.takeLogs({ served: 1, after: 0 }).ok)
   }
   t.true(rounds <= limits.sync.barrenAnswersMax + 2, `${rounds} rounds`)
 })
@@ -188,7 +188,21 @@ test('an answer by log that brings no log further is refused', (t) => {
   machine.question()
   machine.takeRanges({ parts: [], covered: 1 })
   t.is(machine.question()?.kind, 'logs')
-  for (const answer of [{ served: 0, after: 4 }, { served: 0, after: 3 }, { served: 2, after: 0 }]) t.false(machine.takeLogs(answer, { accepted: 0, logs: [] }).ok)
-  t.true(machine.takeLogs({ served: 0, after: 5 }, { accepted: 1, logs: [] }).ok)
+  for (const answer of [{ served: 0, after: 4 }, { served: 0, after: 3 }, { served: 2, after: 0 }]) t.false(machine.takeLogs(answer).ok)
+  t.true(machine.takeLogs({ served: 0, after: 5 }).ok)
   t.deepEqual(machine.question(), { kind: 'logs', wanted: [{ author: 'a' as KeyId, incarnation: 'i' as Incarnation, after: 5 }] })
+})
+
+test('a log that proves to be forked below where it was asked from is asked for as a whole, once', (t) => {
+  const machine = new Reconciliation([])
+  const log = { author: 'a' as KeyId, incarnation: 'i' as Incarnation }
+  machine.want([{ ...log, after: 4 }])
+  machine.question()
+  machine.takeRanges({ parts: [], covered: 1 })
+  for (const expected of [4, 0]) {
+    t.deepEqual(machine.question(), { kind: 'logs', wanted: [{ ...log, after: expected }] })
+    const served = machine.takeLogs({ served: 1, after: 0 })
+    if (served.ok) machine.noteMerged(served.value, { accepted: 1, logs: [{ ...log, sequence: 3, frozenAt: 4 }] })
+  }
+  t.is(machine.question(), undefined)
 })

@@ -23,7 +23,7 @@ const checkSignature = createSignatureMemory()
 export const sideOf = async (world: World, name: string, options: { store?: MemoryStore; now?: () => number } = {}): Promise<Side> => {
   const { store = new MemoryStore(), now = () => madeAt } = options
   const queue = await world.queue({ store, name, checkSignature })
-  const client = new SyncClient({ store, queue, clock: { now }, chain: () => world.mesh.chain, learnCharters: async () => {} })
+  const client = new SyncClient({ store, queue, clock: { now, monotonic: now }, chain: () => world.mesh.chain, learnCharters: async () => {}, merged: () => {} })
   return { queue, store, client, key: signerOf(name).key }
 }
 
@@ -50,7 +50,7 @@ export const ask = async (world: World, asker: Side, answerer: Side, bend: (answ
   const question = overWire<SyncQuestion>(encodableQuestion(wanted), syncQuestionSchema)
   const given = bend(await answerSync(answerer.queue, world.mesh.chain, asker.key, question.message))
   const answer = overWire<SyncAnswer>(encodableAnswer(given), syncAnswerSchema)
-  const { again } = await asker.client.take(answerer.key, answer.message)
+  const again = await asker.client.take(answerer.key, answer.message)
   return { question: question.message, answer: answer.message, bytes: question.bytes + answer.bytes, again }
 }
 

@@ -1,5 +1,7 @@
 import test from 'ava'
 import { limits } from '../../src/base/limits.ts'
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { WritError } from '../../src/base/errors.ts'
 import { answerSync } from '../../src/queue/sync-answer.ts'
 import { ask, bytesIn, catchUp, entriesIn, isEqualState, kindsOf, settle, sideOf } from './sync-sides.ts'
 import { bytesOf, madeAt, receipts, said, World } from './world.ts'
@@ -215,4 +217,27 @@ test('an endpoint that knows no node yet learns of presences after their logs', 
   await right.queue.notePresence(world.presence('n0', madeAt, '1.0.0'), madeAt)
   await catchUp(world, left, right)
   t.is(left.queue.nodes().find(({ name }) => name === 'n0')?.release, '1.0.0')
+})
+
+test('what could not be stored is asked for again', async (t) => {
+  const world = new World()
+  const log = world.agent('talker')
+  const detail = 'x'.repeat(1000)
+  for (let count = 0; count < 2500; count += 1) log.say({ kind: 'fault', fault: { kind: 'none', subject: String(count), detail } })
+  class FullStore extends MemoryStore {
+    isFull = false
+    override async write(...args: Parameters<MemoryStore['write']>): Promise<void> {
+      if (this.isFull) throw new WritError('store-write-failed', 'the disk is full')
+      return super.write(...args)
+    }
+  }
+  const store = new FullStore()
+  const [left, right] = [await sideOf(world, 'left', { store }), await sideOf(world, 'right')]
+  await right.queue.merge(bytesOf(...log.entries), 'test')
+  for (let round = 0; round < 3; round += 1) t.true((await ask(world, left, right)).again)
+  store.isFull = true
+  await t.throwsAsync(async () => catchUp(world, left, right), { code: 'store-write-failed' })
+  store.isFull = false
+  await catchUp(world, left, right)
+  t.true(isEqualState(left, right))
 })

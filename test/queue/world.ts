@@ -47,6 +47,10 @@ export class Author {
     this.incarnation = incarnation
   }
 
+  get signer(): Signer {
+    return this.#signer
+  }
+
   get key() {
     return this.#signer.key
   }
@@ -113,6 +117,16 @@ export class World {
     return this.admin.say({ kind: 'control', control: sealRecord(controlKind, body, [this.mesh.admin]).bytes })
   }
 
+  checkpoint(log: Author & { readonly node?: TestNode }): Verified<EntryBody> {
+    return log.say({ kind: 'checkpoint', credential: log.node?.credential.bytes ?? null })
+  }
+
+  /** In the log of an admin: of the entries with that number, `keep` counts. */
+  thaw(log: Author, sequence: number, keep: Verified<EntryBody>, at = madeAt + 1, author: Author = this.admin): Verified<EntryBody> {
+    const body = { mesh: this.mesh.mesh, admin: author.key, action: 'thaw' as const, author: log.key, incarnation: log.incarnation, sequence, keep: keep.id, at }
+    return author.say({ kind: 'control', control: sealRecord(controlKind, body, [author.signer]).bytes })
+  }
+
   statement(executor: Signer, indication: RecordId, state: StatementBody['state'], overrides: Partial<StatementBody> = {}): Receipt {
     const body: StatementBody = {
       mesh: this.mesh.mesh,
@@ -173,4 +187,4 @@ export const dump = async (store: KeyValueStore, prefixes: readonly string[]): P
 }
 
 /** What is a fold over entries: everything but the order of arrival and what belongs to this store alone. */
-export const foldedPrefixes = ['q/log/', 'q/node/', 'q/order/', 'q/age/', 'q/expiry/', 'q/control/', 'q/cell/'] as const
+export const foldedPrefixes = ['q/log/', 'q/thaw/', 'q/node/', 'q/order/', 'q/age/', 'q/expiry/', 'q/control/', 'q/cell/'] as const

@@ -22,7 +22,7 @@ const name = { author: 'author' as KeyId, incarnation: 'life' as Incarnation }
 const storeOf = async (entry: string, cell: string, digest: number): Promise<MemoryStore> => {
   const store = new MemoryStore()
   const meta = putRow(keys.meta, { storeId: 'a'.repeat(26), arrival: 1, digest: new Uint8Array(32).fill(digest) })
-  const log = putRow(keys.log(name), { kind: 'node', head: { sequence: 1, id: 'a' as RecordId }, executor: null, frozenAt: null })
+  const log = putRow(keys.log(name), { kind: 'node', head: { sequence: 1, id: 'a' as RecordId }, executor: null, frozenAt: null, base: 1 })
   const evidence = put(keys.conflict(name, 1, `evidence of ${digest}` as RecordId), utf8(`${entry} ${cell}`))
   const fact = { ...factOfAgent({ kind: 'agent', indication: order.indication, state: 'received', at: 1, code: cell, detail: null }, 'a' as RecordId) }
   await store.write([meta, log, evidence, put(keys.entry(name, 1), utf8(entry)), put(keys.cell(order.indication, name.author), encodeCell(fact))], { durable: true })

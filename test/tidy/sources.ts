@@ -19,6 +19,8 @@ const listFiles = (folder: string): string[] =>
   readdirSync(path.join(projectFolder, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && /\.[cm]?[jt]sx?$/.test(entry.name))
     .map((entry) => path.relative(projectFolder, path.join(entry.parentPath, entry.name)).replaceAll(path.sep, '/'))
+    // A bench may have packages of its own.
+    .filter((file) => !file.includes('/node_modules/'))
 
 export const readSource = (file: string, text: string): SourceFile => {
   const blanked = blankSource(text)

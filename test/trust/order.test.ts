@@ -2,7 +2,7 @@ import test from 'ava'
 import { limits } from '../../src/base/limits.ts'
 import { sha256 } from '../../src/base/codec.ts'
 import { utf8 } from '../../src/base/bytes.ts'
-import { controlKind, type ControlBody } from '../../src/record/control.ts'
+import { controlKind, type CancelBody } from '../../src/record/control.ts'
 import { sealRecord, type Verified } from '../../src/record/record.ts'
 import {
   compilePattern, isAuthorised, isAuthorisedControl, isTarget, judgeFreshness, judgeIndication, judgeOrder, openControl, openIndication, type OrderContext, type Targetable
@@ -115,9 +115,9 @@ test('one grant for the format and one for the labels', authorises, [{ formats: 
 test('a second grant that fits', authorises, [{ formats: ['script'], on: '' }, { formats: ['command'], on: 'role=web' }], true)
 
 const order = orderOf(mesh)
-const cancelOf = (change: Partial<ControlBody> = {}, signer: Signer = mesh.admin): Verified<ControlBody> => {
-  const body: ControlBody = { mesh: mesh.mesh, admin: mesh.admin.key, indication: order.id, action: 'cancel', at: mesh.now, ...change }
-  return sealRecord(controlKind, body, [signer])
+const cancelOf = (change: Partial<CancelBody> = {}, signer: Signer = mesh.admin): Verified<CancelBody> => {
+  const body: CancelBody = { mesh: mesh.mesh, admin: mesh.admin.key, indication: order.id, action: 'cancel', at: mesh.now, ...change }
+  return sealRecord(controlKind, body, [signer]) as Verified<CancelBody>
 }
 
 test('an order opens to its id and body, and its admin\'s signature counts alone', (t) => {
@@ -143,7 +143,7 @@ test('a control opens by its admin\'s signature alone', (t) => {
 test('a cancel counts from whoever might have given the order on this node', (t) => {
   const second = keyFor('second')
   const admins = (on: string, formats: string[]) => [...mesh.chain.current.admins, { key: second.key, name: 'second', may: [{ formats, on }] }]
-  const counts = (on: string, formats: string[], change: Partial<ControlBody> = {}): boolean =>
+  const counts = (on: string, formats: string[], change: Partial<CancelBody> = {}): boolean =>
     isAuthorisedControl(chainWith({ admins: admins(on, formats) }), cancelOf({ admin: second.key, ...change }, second).body, order.body, self)
   t.true(isAuthorisedControl(mesh.chain, cancelOf().body, order.body, self))
   t.true(counts('role=web', ['command']))

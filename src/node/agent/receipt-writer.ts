@@ -11,7 +11,7 @@ import type { EntryBody, Receipt } from '../../record/entry.ts'
 import type { OwnLog } from '../../queue/own-log.ts'
 import type { Log } from '../../base/log.ts'
 import type { Timers } from '../../base/clock.ts'
-import type { RecordId } from '../../base/brand.ts'
+import type { Millis, RecordId } from '../../base/brand.ts'
 
 export interface ReceiptWriterDeps {
   readonly ownLog: OwnLog
@@ -27,6 +27,8 @@ export class ReceiptWriter {
   #waiting: Receipt[] = []
   #open = false
   #writing = false
+  /** The delay before the last retry; 0 when the last write succeeded. */
+  #retryMs: Millis = 0
   #cancelTimer: (() => void) | undefined
 
   constructor(deps: ReceiptWriterDeps) {
@@ -53,12 +55,15 @@ export class ReceiptWriter {
     this.#write().then(
       () => {
         this.#writing = false
+        this.#retryMs = 0
         this.#flush()
       },
       (error: unknown) => {
         this.#writing = false
-        this.#deps.log.error('receipts could not be kept; they are tried again', { error: describeError(error) })
-        this.#cancelTimer = this.#deps.timers.after(limits.network.reconnectMsMin, () => this.#flush())
+        // Said once: a disk that is full may stay so for days.
+        if (this.#retryMs === 0) this.#deps.log.error('receipts could not be kept; they are tried again until they can be', { error: describeError(error) })
+        this.#retryMs = Math.min(Math.max(this.#retryMs * 2, limits.network.reconnectMsMin), limits.receipts.retryMsMax)
+        this.#cancelTimer = this.#deps.timers.after(this.#retryMs, () => this.#flush())
       }
     )
   }

@@ -20,14 +20,14 @@ import type { Network } from '../network/network.ts'
 import type { Queue } from '../../queue/queue.ts'
 import type { SyncAnswer } from '../../queue/sync-message.ts'
 import type { Random } from '../../base/random.ts'
-import type { Clock, Timers } from '../../base/clock.ts'
+import type { SteadyClock, Timers } from '../../base/clock.ts'
 
 export interface EndpointSyncDeps {
   readonly queue: Queue
   readonly store: KeyValueStore
   readonly network: Network
   readonly charters: Charters
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log
@@ -50,6 +50,7 @@ export class EndpointSync {
       queue: deps.queue,
       clock: deps.clock,
       chain: () => deps.charters.chain,
+      merged: (report, peer) => this.#merged(report, peer),
       learnCharters: async (charters, peer) => {
         const learned = deps.charters.learn(charters)
         if (!learned.ok) deps.log.warn('an endpoint sent charters that are refused', { peer, code: learned.code, detail: learned.detail })
@@ -100,16 +101,16 @@ export class EndpointSync {
 
   /** One question; true when the next is to be asked at once. */
   async #ask(endpoint: KeyId): Promise<boolean> {
-    const { network, log, announce } = this.#deps
     const question = await this.#client.question(endpoint)
     if (question === undefined) return false
-    const answer = await this.#request(endpoint, encodeCbor(encodableQuestion(question)))
-    const { report, again } = await this.#client.take(endpoint, answer)
-    if (report === null) return again
+    return this.#client.take(endpoint, await this.#request(endpoint, encodeCbor(encodableQuestion(question))))
+  }
+
+  #merged(report: MergeReport, endpoint: KeyId): void {
+    const { network, log, announce } = this.#deps
     blameForEntries(network, endpoint, report)
     if (report.accepted.length > 0) log.debug('entries came by sync', { endpoint, accepted: report.accepted.length })
     if (report.indications.length > 0 || report.controls.length > 0) announce(report)
-    return again
   }
 
   async #request(endpoint: KeyId, question: Uint8Array): Promise<SyncAnswer> {

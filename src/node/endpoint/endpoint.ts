@@ -19,7 +19,7 @@ import { queryProtocol } from '../protocol/query.ts'
 import { submitProtocol } from '../protocol/submit.ts'
 import type { Announcement } from '../protocol/announcement.ts'
 import type { Charters } from '../charters.ts'
-import type { Clock, Timers } from '../../base/clock.ts'
+import type { SteadyClock, Timers } from '../../base/clock.ts'
 import type { Content } from '../../content/content.ts'
 import type { Gossip, Heard } from '../gossip.ts'
 import type { KeyId } from '../../base/brand.ts'
@@ -40,7 +40,7 @@ export interface EndpointDeps {
   readonly charters: Charters
   readonly gossip: Gossip | null
   readonly counter: Signer
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly timers: Timers
   readonly random: Random
   readonly log: Log

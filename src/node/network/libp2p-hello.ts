@@ -16,7 +16,7 @@ import { accountOf } from './conduct.ts'
 import { awaitsCharters, composeHello, decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer, judgeHello, planCharters, type Door, type Hello, type HelloAnswer, type Identity, type Verdict } from './hello.ts'
 import { Deadline } from './libp2p-deadline.ts'
 import { keyIdOfPeer } from './libp2p-identity.ts'
-import type { Clock } from '../../base/clock.ts'
+import type { SteadyClock } from '../../base/clock.ts'
 import type { KeyId, MeshId } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { CharterChain } from '../../trust/charter-chain.ts'
@@ -27,7 +27,7 @@ export const helloProtocol = '/writ/hello/1'
 
 export interface HelloDeps {
   readonly mesh: MeshId
-  readonly clock: Clock
+  readonly clock: SteadyClock
   readonly log: Log
   /** What this node shows of itself; read for each connection, since credentials are renewed. */
   readonly identity: () => Identity

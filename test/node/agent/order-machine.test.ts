@@ -208,3 +208,15 @@ test('whatever happens, an order is handed over only after its verification, fet
   )
   t.pass()
 })
+
+test('an order whose outcome was adopted is not taken up, until it is long expired', (t) => {
+  const adopted = (state: 'running' | 'succeeded'): OrderEvent => ({ kind: 'adopted', indication: id, state, at: now })
+  t.deepEqual(after(adopted('succeeded')).step(offered(), now), [])
+  t.deepEqual(kindsOf(after(adopted('running')).step(offered(), now)), ['received', 'hand-over'])
+  const known = after(offered(), adopted('succeeded'))
+  t.deepEqual(known.have(), [])
+  t.deepEqual(known.step({ kind: 'executor-ready' }, now), [])
+  const old = after(adopted('succeeded'))
+  old.step({ kind: 'tick' }, now + limits.indication.validityMsMax + limits.trust.clockToleranceMs + 1)
+  t.deepEqual(kindsOf(old.step(offered(), now)), ['received', 'hand-over'])
+})

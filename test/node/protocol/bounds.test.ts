@@ -11,12 +11,12 @@ import type * as v from 'valibot'
 const { pull, record, sync } = limits
 const bytes = new Uint8Array()
 const id = 'a'.repeat(52)
-const life = { incarnation: 'a'.repeat(26), sequence: 1 }
+const life = { incarnation: 'a'.repeat(26), sequence: 1, frozenAt: null }
 
-const pullRequest = { charterVersion: 1, presence: bytes, entries: [], have: [] }
-const pullAnswer = { charters: [], acknowledged: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
+const pullRequest = { charterVersion: 1, presence: bytes, entries: [], have: [], wanted: null }
+const pullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
 const orders = { kind: 'orders', bundles: [], controls: [], more: false }
-const syncAnswer = { storeId: 'a'.repeat(26), entries: [], next: 0, presences: [], presenceNext: 0, more: false, digest: new Uint8Array(32), charters: [] }
+const syncAnswer = { kind: 'cursor', isLost: false, isTrimmed: false, storeId: 'a'.repeat(26), entries: [], next: 0, presences: [], presenceNext: 0, more: false, digest: new Uint8Array(32), charters: [] }
 
 const bounded = test.macro({
   title: (_, what: string, countMax: number) => `${what}: ${countMax} and no more`,

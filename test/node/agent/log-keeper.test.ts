@@ -1,0 +1,130 @@
+import test from 'ava'
+import { Background } from '../../../src/base/background.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { MemoryStore } from '../../../src/base/memory-store.ts'
+import { LogKeeper } from '../../../src/node/agent/log-keeper.ts'
+import { OwnLog } from '../../../src/queue/own-log.ts'
+import { copyStore } from '../../fixtures/store-copy.ts'
+import { randomOf, receipts, said, signerOf, World } from '../../queue/world.ts'
+import { RecordingLog } from '../in-memory.ts'
+import { ManualTime, settled } from '../manual-time.ts'
+import type { KnownLife } from '../../../src/queue/own-lives.ts'
+
+const world = new World()
+const { node } = world.agent('a')
+const order = world.order().id
+const endpoint = signerOf('one').key
+const { checkpointEntries, precautionLivesMax, strandedMs } = limits.ownLog
+
+let opened = 0
+const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoint?: boolean; readonly others?: number } = {}) => {
+  const { store = new MemoryStore(), isEndpoint = false, others = 1 } = options
+  const time = new ManualTime()
+  const log = new RecordingLog()
+  const ownLog = await OwnLog.open({ store, signer: node.peer, mesh: world.mesh.mesh, random: randomOf(`keeper ${(opened += 1)}`), clock: time, first: { kind: 'credential', credential: node.credential.bytes } })
+  const adopted: Uint8Array[] = []
+  const failing = { adopt: false }
+  let releases = 0
+  const keeper = new LogKeeper(
+    {
+      ownLog, log, timers: time, background: new Background(log),
+      adopt: async (statements) => {
+        if (failing.adopt) throw new Error('the executor is gone')
+        adopted.push(...statements)
+      },
+      release: () => void (releases += 1)
+    },
+    { self: node.peer.key, isEndpoint, others }
+  )
+  keeper.start()
+  await settled()
+  const hear = async (acknowledged: readonly KnownLife[], history: readonly Uint8Array[] = []): Promise<boolean> => {
+    const { asked } = await keeper.ask(endpoint)
+    return keeper.hear(endpoint, asked, { acknowledged: [...acknowledged], history: [...history] })
+  }
+  const say = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index += 1) {
+      await ownLog.append(receipts(said(order, 'received', index)), { durable: false })
+      await ownLog.checkpoint()
+    }
+  }
+  return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases }
+}
+
+const all = (ownLog: OwnLog): KnownLife[] => ownLog.lives().map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence, frozenAt: null }))
+
+test('a log is trimmed once an endpoint holds its checkpoint, and what is lost there is handed over from the oldest that is kept', async (t) => {
+  const { ownLog, hear, say, keeper } = await setUp()
+  await hear(all(ownLog))
+  await say(checkpointEntries + 5)
+  const { incarnation, checkpoints } = ownLog.head()
+  await hear(all(ownLog))
+  t.is(ownLog.head().first, checkpoints[0] ?? 0)
+  t.true(await hear([]))
+  const { entries } = await keeper.ask(endpoint)
+  t.is(entries.length, ownLog.head().head.sequence - ownLog.head().first + 1)
+  t.is(ownLog.head().incarnation, incarnation)
+})
+
+test('when the only endpoint lacks what is not kept, and no other brings it, what is kept is said again in a new life', async (t) => {
+  const { ownLog, hear, say, time, releases } = await setUp()
+  await hear(all(ownLog))
+  await say(checkpointEntries + 5)
+  const { incarnation } = ownLog.head()
+  await hear(all(ownLog))
+  await hear([{ incarnation, sequence: 5, frozenAt: null }])
+  await time.pass(strandedMs - 1)
+  t.is(ownLog.lives().length, 1)
+  await time.pass(1)
+  t.is(ownLog.lives().length, 2)
+  t.is(ownLog.head().head.sequence, 2)
+  t.is(releases(), 2)
+  t.is(ownLog.unacknowledgedCount(1), 2)
+})
+
+test('an endpoint that gets the rest from others in time ends the wait', async (t) => {
+  const { ownLog, hear, say, time } = await setUp()
+  await hear(all(ownLog))
+  await say(checkpointEntries + 5)
+  const { incarnation, head } = ownLog.head()
+  await hear(all(ownLog))
+  await hear([{ incarnation, sequence: 5, frozenAt: null }])
+  await time.pass(strandedMs - 1)
+  await hear([{ incarnation, sequence: head.sequence, frozenAt: null }])
+  await time.pass(strandedMs)
+  t.is(ownLog.lives().length, 1)
+})
+
+test('what the executor could not write down is not kept here either, and is asked for again', async (t) => {
+  const first = await setUp()
+  const backup = await copyStore(first.store)
+  const statement = world.statement(node.executor, order, 'succeeded')
+  const lost = await first.ownLog.append(receipts(statement), { durable: true })
+  const second = await setUp({ store: backup })
+  t.true(await second.hear(all(first.ownLog)))
+  second.failing.adopt = true
+  await t.throwsAsync(second.hear(all(first.ownLog), [lost.bytes]))
+  t.is(second.ownLog.head().head.sequence, 1)
+  second.failing.adopt = false
+  await second.hear(all(first.ownLog), [lost.bytes])
+  t.deepEqual(second.adopted, [statement.kind === 'executor' ? statement.statement : undefined])
+  t.deepEqual([second.ownLog.lives().length, second.releases()], [2, 1])
+})
+
+test('nothing is released before the own log is known, nor after a stop', async (t) => {
+  const { hear, ownLog, releases, keeper, time } = await setUp({ others: 2 })
+  await hear(all(ownLog))
+  t.is(releases(), 0)
+  keeper.stop()
+  await time.pass(60_000)
+  t.is(releases(), 0)
+})
+
+test('an endpoint alone in its mesh begins a new life at each start, but not for ever', async (t) => {
+  const store = new MemoryStore()
+  for (let start = 0; start < precautionLivesMax + 3; start += 1) {
+    const { ownLog, releases } = await setUp({ store, isEndpoint: true, others: 0 })
+    t.is(ownLog.lives().length, Math.min(start + 1, precautionLivesMax))
+    t.is(releases(), 1)
+  }
+})
