@@ -24,7 +24,7 @@ export const judgeRow = (ledger: Ledger, order: GivenOrder, agent: KeyId, row: Q
   const highest = Math.max(0, ...kept.map(({ state }) => rankOf(state)))
   if (rankOf(row.state) < highest) return `${said}: its executor said ${kept.map(({ state }) => state).join(', ')}`
   if (deed.starts > 0 && !outcomes.some(({ state }) => state === row.state)) return `${said}: its executor never said so`
-  return isFitting(ledger, order, agent, { state: row.state, deed }) ? undefined : `${said}, and should have ended as ${order.result}`
+  return isFitting(ledger, order, agent, { state: row.state, code: row.code, deed }) ? undefined : `${said}, and should have ended as ${order.result}`
 }
 
 const findLie = (state: State, { starts, ends, statements }: Deed): string | undefined => {
@@ -37,11 +37,11 @@ const findLie = (state: State, { starts, ends, statements }: Deed): string | und
   return undefined
 }
 
-const isFitting = (ledger: Ledger, { result }: GivenOrder, agent: KeyId, { state, deed }: { readonly state: State; readonly deed: Deed }): boolean => {
+const isFitting = (ledger: Ledger, { result }: GivenOrder, agent: KeyId, { state, code, deed }: { readonly state: State; readonly code: string | null; readonly deed: Deed }): boolean => {
   if (state === result) return true
   if (state === 'interrupted') return ledger.isDisturbed(agent)
-  // It was handed over in time after all: whoever starts it late is found out when it starts.
-  if (result === 'expired') return deed.starts > 0 && state === 'succeeded'
+  // It was handed over in time after all: whoever starts it late is found out when it starts. Or it was, and its payload was not to be had in time.
+  if (result === 'expired') return (deed.starts > 0 && state === 'succeeded') || (state === 'rejected' && code === 'payload-unavailable')
   // By a clock that was far ahead its time was up.
   return ledger.isClockWrong(agent) && (state === 'expired' || (state === 'failed' && deed.ends.some(({ signal }) => signal !== null)))
 }

@@ -21,6 +21,8 @@ export interface AdoptionDeps {
   readonly seal: (draft: StatementDraft) => Statement
   /** Tells the agent. */
   readonly say: (statement: Statement) => void
+  /** The same, for what the agent has kept before. */
+  readonly repeat: (statement: Uint8Array) => void
 }
 
 export class Adoption {
@@ -61,6 +63,11 @@ export class Adoption {
       await journal.settle(outcome)
       say(outcome)
     }
+  }
+
+  /** An agent that lost its log has nothing to report, and its endpoints may know of starts alone. Errors: those of the journal. */
+  async retell(): Promise<void> {
+    for (const outcome of await this.#deps.journal.outcomes()) this.#deps.repeat(outcome)
   }
 
   #openOne(bytes: Uint8Array): Statement | undefined {

@@ -82,7 +82,7 @@ export class ExecutorDriver {
       fatal: (error) => this.#fail(error)
     })
     this.#launches = new Launches(deps)
-    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
+    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement), repeat: (statement) => this.#outbox?.push({ kind: 'statement', statement }) })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -126,6 +126,7 @@ export class ExecutorDriver {
       case 'payload-failed': return this.#dispatch({ ...message })
       case 'kept': return this.#receiveKept(message.statement)
       case 'adopt': return this.#receiveAdopted(message.batch, message.statements)
+      case 'retell': return this.#adoption.retell()
       case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
     }
   }

@@ -47,6 +47,8 @@ const toExecutorSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('adopt'), batch: countSchema, statements: v.pipe(v.array(bytesSchema(limits.record.statementBytesMax)), v.maxLength(limits.executor.adoptedStatementsMax)) }),
   /** Nothing more is to be adopted for now: orders may start. Nothing starts before the first of these. */
   v.strictObject({ kind: v.literal('caught-up') }),
+  /** The agent's log is a new one, and what it held is lost: every outcome is wanted again. */
+  v.strictObject({ kind: v.literal('retell') }),
   /** The statement is durable in the agent's log, and the outputs that it names are stored. */
   v.strictObject({ kind: v.literal('kept'), statement: recordIdSchema })
 ])

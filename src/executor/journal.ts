@@ -174,6 +174,13 @@ export class Journal {
     await this.#writeWith(outcome, [remove(adoptedKey(outcome.body.indication)), ...finish(outcome, latestExpiry(outcome))])
   }
 
+  /** Of all orders that are not forgotten. */
+  async outcomes(): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = []
+    for await (const [, bytes] of this.#store.entries(withPrefix('finished/'))) found.push(bytes)
+    return found
+  }
+
   /** The newest statement of all; null before the first. */
   get last(): RecordId | null {
     return this.#last

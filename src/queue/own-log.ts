@@ -113,6 +113,11 @@ export class OwnLog {
     })
   }
 
+  /** Whether nothing was ever said here but who speaks. */
+  get isUnused(): boolean {
+    return this.#lives.length === 1 && this.#current().head.sequence <= 1
+  }
+
   /** Entries of the current life above `sequence`; at least one where there is one. */
   async entriesAfter(sequence: number, sizeBytesMax: number): Promise<Uint8Array[]> {
     return this.#read(this.#current(), sequence, this.#current().head.sequence, sizeBytesMax)

@@ -96,6 +96,19 @@ test('an outcome from before a restore is repeated when the order comes again', 
   t.deepEqual([...starts], [])
 })
 
+test('an agent that lost its log is told every outcome again, and starts nothing by that', async (t) => {
+  const { starts, runner } = countStarts()
+  const { agent, journal } = await openWorkbench(t, { runner: () => runner })
+  const order = commandOrder(['true'])
+  await agent.send({ kind: 'order', bundle: order.bundle })
+  await agent.outcome(order.id)
+  await eventually(() => journal.unkept().length, (count) => count === 0)
+  await agent.send({ kind: 'retell' })
+  await eventually(() => agent.states(order.id), (states) => states.length === 3)
+  t.deepEqual(agent.states(order.id), ['running', 'succeeded', 'succeeded'])
+  t.is(starts.get(order.id), 1)
+})
+
 test('statements of another executor, or that were altered, are passed over', async (t) => {
   const order = commandOrder(['true'])
   const { agent } = await openWorkbench(t, { agent: { catchesUp: false } })

@@ -62,6 +62,17 @@ const testHistory = (name: string, create: CreateReopenable): void => {
     t.deepEqual(active.get(started.id), { id: started.id, bundle: started.bundle, attempts: 2, startedAt: mesh.now + 5 })
   })
 
+  test(`${name}: all outcomes can be told again, kept or not`, async (t) => {
+    const stores = await create(t)
+    const journal = await Journal.open(await stores.reopen())
+    const [kept, unkept, started] = [makeOrder(), makeOrder(), makeOrder()]
+    const outcomes = [await finish(journal, kept), await finish(journal, unkept)]
+    await journal.recordStarted(started, 1, mesh.now, makeStatement(started, 'running'))
+    for (const { id } of outcomes.slice(0, 1)) await journal.keep(id)
+    const told = (await (await Journal.open(await stores.reopen())).outcomes()).map((bytes) => Buffer.from(bytes).toString('hex'))
+    t.deepEqual(told.sort(), outcomes.map(({ bytes }) => Buffer.from(bytes).toString('hex')).sort())
+  })
+
   test(`${name}: a record that cannot be read is an error, not a fresh order`, async (t) => {
     const stores = await create(t)
     const order = makeOrder()

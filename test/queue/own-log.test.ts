@@ -31,6 +31,16 @@ test("a node's log begins with its credential, an admin's is empty", async (t) =
   t.is((await openLog(new MemoryStore())).head().head.sequence, 0)
 })
 
+test('a log is unused until something is said, and after another life has begun it never is', async (t) => {
+  const first: EntryContent = { kind: 'credential', credential: new World().agent('a').node.credential.bytes }
+  const [said, reborn] = [await openLog(new MemoryStore(), first), await openLog(new MemoryStore(), first)]
+  t.true(said.isUnused)
+  await said.append(fault('a'), { durable: true })
+  t.false(said.isUnused)
+  await reborn.startIncarnation()
+  t.false(reborn.isUnused)
+})
+
 test('appends that overlap are linked in the order of their calls', async (t) => {
   const log = await openLog(new MemoryStore())
   const appended = await Promise.all(['a', 'b', 'c', 'd'].map((subject) => log.append(fault(subject), { durable: false })))

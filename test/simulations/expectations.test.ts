@@ -34,9 +34,9 @@ const ledgerOf = (order: GivenOrder, { starts = 0, ends = [], said = [], disturb
   return ledger
 }
 
-const judge = (result: State, state: State | undefined, past: Past): string | undefined => {
+const judge = (result: State, state: State | undefined, past: Past, code: string | null = null): string | undefined => {
   const order = orderWith(result)
-  return judgeRow(ledgerOf(order, past), order, agent, state === undefined ? undefined : ({ state, code: null } as QueueRow))
+  return judgeRow(ledgerOf(order, past), order, agent, state === undefined ? undefined : ({ state, code } as QueueRow))
 }
 
 const well: JobEnd = { exitCode: 0, signal: null }
@@ -55,6 +55,11 @@ test('what nobody started in time', isRight, 'expired', 'expired', {})
 test('what was started just in time after all', isRight, 'expired', 'succeeded', { starts: 1, ends: [well], said: ['running', 'succeeded'] })
 test('what expired by a clock far ahead', isRight, 'succeeded', 'expired', { said: ['expired'], clock: true })
 test('what was said between a copy and its return, and is lost', isRight, 'succeeded', 'interrupted', { starts: 2, ends: [killed, well], said: ['running', 'interrupted', 'running', 'succeeded'], restored: true })
+
+test('right: an order whose payload was not to be had before it expired', (t) => {
+  t.is(judge('expired', 'rejected', { said: ['rejected'] }, 'payload-unavailable'), undefined)
+  t.regex(judge('expired', 'rejected', { said: ['rejected'] }, 'bad-payload') ?? '', /should have ended as expired/)
+})
 
 const isWrong = test.macro({
   exec: (t, result: State, state: State | undefined, past: Past, why: RegExp) => t.regex(judge(result, state, past) ?? '', why),

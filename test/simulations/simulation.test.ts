@@ -62,7 +62,7 @@ const startsTwice = (runner: Runner): Runner => ({
 
 test('a runner that starts each process twice is caught', async (t) => {
   const report = await simulate(t, 'calm', 1, { sabotage: { runner: startsTwice } })
-  t.deepEqual(violatedCheckers(report), ['started-once'])
+  t.true(violatedCheckers(report).includes('started-once'))
 })
 
 test('a runner that says it ran what it never started is caught', async (t) => {

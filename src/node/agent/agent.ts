@@ -162,6 +162,7 @@ export class Agent {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
+        if (this.#deps.ownLog.isUnused) this.#tell({ kind: 'retell' })
         if (this.#isReleased) this.#tell({ kind: 'caught-up' })
         return this.#step({ kind: 'executor-ready' })
       case 'held':
