@@ -7,6 +7,7 @@ import { createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
+import { limits } from '../src/base/limits.ts'
 import { concatBytes, utf8 } from '../src/base/bytes.ts'
 import { LevelStore } from '../src/base/level-store.ts'
 import { silentLog } from '../src/base/log.ts'
@@ -81,7 +82,7 @@ export const timeTasks = async (tasks: readonly (() => Promise<unknown>)[], inFl
 }
 
 const openQueue = async (directory: string, { chain, beginning }: Fleet): Promise<{ queue: Queue; store: LevelStore }> => {
-  const store = await LevelStore.open(directory)
+  const store = await LevelStore.open(directory, { writeBufferBytes: limits.store.queueWriteBufferBytes })
   const queue = await Queue.open({ store, chain: () => chain, clock: { now: () => benchTime }, random: systemRandom, log: silentLog }, { retention: { mode: 'label', ageMs: 0 } })
   for (const batch of chunk(beginning, batchSize)) await queue.merge(batch, 'bench')
   return { queue, store }

@@ -2,6 +2,7 @@
  * The history that sync is measured on: so many authors, whose entries arrived one of each in turn, so that no two of one
  * author stand side by side. What this process signed itself is not verified when it is put into its store.
  */
+import { limits } from '../src/base/limits.ts'
 import { LevelStore } from '../src/base/level-store.ts'
 import { silentLog } from '../src/base/log.ts'
 import { systemRandom } from '../src/base/system-random.ts'
@@ -23,7 +24,7 @@ export interface OpenQueue {
 }
 
 export const openQueue = async (directory: string, chain: CharterChain, checkSignature?: CheckSignature): Promise<OpenQueue> => {
-  const store = await LevelStore.open(directory)
+  const store = await LevelStore.open(directory, { writeBufferBytes: limits.store.queueWriteBufferBytes })
   const deps = { store, chain: () => chain, clock: { now: () => syncTime }, random: systemRandom, log: silentLog, ...(checkSignature === undefined ? {} : { checkSignature }) }
   return { store, queue: await Queue.open(deps, { retention: { mode: 'label', ageMs: 0 } }) }
 }

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { describeError, errorCode, isWritError, WritError } from './errors.ts'
 import { readMark, StoreMark, type MarkState } from './file-store-mark.ts'
-import { damaged, LevelStore } from './level-store.ts'
+import { damaged, LevelStore, type StoreOptions } from './level-store.ts'
 import { copyFiles, findDamage, fingerprint, isLocked, tableBytes } from './level-files.ts'
 import { limits } from './limits.ts'
 import { markPath, setAsidePath } from './set-aside.ts'
@@ -15,13 +15,13 @@ import type { Log } from './log.ts'
 import type { Millis } from './brand.ts'
 
 /** Opens a store after a look at its files. Errors: those of `LevelStore.open`. */
-export const openGuarded = async (directory: string): Promise<LevelStore> => {
+export const openGuarded = async (directory: string, options?: StoreOptions): Promise<LevelStore> => {
   if (LevelStore.isHeld(directory)) throw locked(directory)
   const mark = readMark(markPath(directory))
   const damage = inspect(directory, mark?.isClosed !== true || tableBytes(directory) <= limits.store.alwaysCheckedBytes)
   if (damage !== null) throw damaged(directory, damage)
   if ((mark?.count ?? 0) > 0 && !existsSync(directory)) throw damaged(directory, 'it is missing')
-  return watch(await LevelStore.open(directory), directory, mark)
+  return watch(await LevelStore.open(directory, options), directory, mark)
 }
 
 /** Files that somebody else changed while they were looked at say nothing. Errors: `store-locked`, `store-unusable`. */
@@ -96,15 +96,15 @@ export interface GuardDeps {
 }
 
 /** Opens a store, or a new one where it is damaged. Errors: `store-locked`, `store-unusable`, and those of `begin`. */
-export const openOrReplace = async (directory: string, { clock, log, begin }: GuardDeps): Promise<Opened> => {
+export const openOrReplace = async (directory: string, { clock, log, begin }: GuardDeps, options?: StoreOptions): Promise<Opened> => {
   try {
-    return { store: await openGuarded(directory), setAside: null }
+    return { store: await openGuarded(directory, options), setAside: null }
   } catch (error) {
     if (!isWritError(error, 'store-damaged')) throw error
     const at = clock.now()
     const setAside = moveAway(directory, at)
     log.error('a store is damaged: it was set aside, and a new one begins', { directory, setAside, reason: error.message })
-    const store = await LevelStore.open(directory)
+    const store = await LevelStore.open(directory, options)
     try {
       await begin(store, at)
     } catch (failure) {

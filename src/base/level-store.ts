@@ -33,8 +33,16 @@ interface Failure {
   readonly undo: readonly Change[]
 }
 
+export interface StoreOptions {
+  /** Gathered in memory before it becomes a table, twice at most. */
+  readonly writeBufferBytes: number
+}
+
+const usualOptions: StoreOptions = { writeBufferBytes: limits.store.writeBufferBytes }
+
 export class LevelStore implements KeyValueStore {
   readonly #directory: string
+  readonly #options: StoreOptions
   readonly #turn = new Mutex()
   #db: Database
   #count: number
@@ -44,20 +52,21 @@ export class LevelStore implements KeyValueStore {
   /** No read has met bytes that cannot be. */
   #isSound = true
 
-  private constructor(directory: string, db: Database, count: number) {
+  private constructor(directory: string, options: StoreOptions, db: Database, count: number) {
     this.#directory = directory
+    this.#options = options
     this.#db = db
     this.#count = count
   }
 
   /** Opens or creates `directory`. Errors: `store-locked` (another process has it, or this one), `store-unusable`, `store-damaged`. */
-  static async open(directory: string): Promise<LevelStore> {
+  static async open(directory: string, options: StoreOptions = usualOptions): Promise<LevelStore> {
     const path = resolve(directory)
     if (held.has(path)) throw new WritError('store-locked', `${directory} is in use by this process`, { details: { directory } })
     held.add(path)
     try {
-      const db = await openDatabase(path)
-      return new LevelStore(path, db, await readCount(db))
+      const db = await openDatabase(path, options)
+      return new LevelStore(path, options, db, await readCount(db))
     } catch (error) {
       held.delete(path)
       throw error
@@ -140,11 +149,11 @@ export class LevelStore implements KeyValueStore {
     const failure = this.#failure
     if (failure === undefined || this.#isClosed) return
     if (this.#db.status === 'open') {
-      if (!hasRoom(this.#directory)) throw writeError('there is no space left')
+      if (!hasRoom(this.#directory, this.#options)) throw writeError('there is no space left')
       await this.#db.close()
     }
     try {
-      this.#db = await openDatabase(this.#directory)
+      this.#db = await openDatabase(this.#directory, this.#options)
       if ((await readCount(this.#db)) >= failure.count) await batch(this.#db, [...failure.undo, put(countKey, encodeCbor(this.#count))], true)
     } catch (error) {
       if (this.#db.status === 'open') await this.#db.close()
@@ -175,8 +184,8 @@ export class LevelStore implements KeyValueStore {
 }
 
 /** Errors: `store-locked`, `store-damaged`, `store-unusable`. */
-const openDatabase = async (directory: string): Promise<Database> => {
-  const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, writeBufferSize: 2 << 20 })
+const openDatabase = async (directory: string, { writeBufferBytes }: StoreOptions): Promise<Database> => {
+  const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, writeBufferSize: writeBufferBytes })
   try {
     await db.open()
     return db
@@ -207,9 +216,9 @@ const batch = (db: Database, changes: readonly Change[], durable: boolean): Prom
 }
 
 /** Opening writes the log into tables: less room than this, and it would fail half-way as well. */
-const hasRoom = (directory: string): boolean => {
+const hasRoom = (directory: string, { writeBufferBytes }: StoreOptions): boolean => {
   const { bavail, bsize } = statfsSync(directory)
-  return bavail * bsize >= limits.store.reopenBytesMin
+  return bavail * bsize >= limits.store.reopenBytesMin + 2 * writeBufferBytes
 }
 
 const writeError = (error: unknown): WritError =>

@@ -1,12 +1,16 @@
 /** The bounds of stores and archives: a part of `limits.ts`, where all others are. */
-const MiB = 1024 * 1024
+import { MiB } from './units.ts'
 
 export const storageLimits = {
   store: {
     /** Tables up to this are read whole at each start: 0.4 s at 350 MiB/s. Larger ones after an end that was not in good order. */
     alwaysCheckedBytes: 128 * MiB,
-    /** Opening writes two logs of 2 MiB into tables, and a new log and manifest. */
-    reopenBytesMin: 8 * MiB
+    /** What is written is gathered in memory up to this, twice, before it becomes a table: most stores see little. */
+    writeBufferBytes: 2 * MiB,
+    /** An endpoint's queues: every receipt of the fleet is four rows, and with a small buffer tables are merged all the time, a fifth of the work. */
+    queueWriteBufferBytes: 8 * MiB,
+    /** Opening writes two full buffers into tables; besides them a new log and manifest. */
+    reopenBytesMin: 4 * MiB
   },
   audit: {
     /** Places whose signatures are given to the thread pool at once: 32 MiB of entries at their largest, usually 0.3 MiB. */

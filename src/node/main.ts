@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { openOrReplace } from '../base/level-guard.ts'
+import { limits } from '../base/limits.ts'
 import { release } from '../base/release.ts'
 import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
@@ -24,6 +25,7 @@ import { createNode, type Node } from './node.ts'
 import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
+import type { NodeConfig } from '../trust/home-config.ts'
 import type { Network } from './network/network.ts'
 
 /** Formats that the executor of this release has plug-ins for. */
@@ -81,8 +83,12 @@ const run = async (directory: string): Promise<void> => {
  * The queues come back from the other endpoints, and the own log goes on in a new life. What only this store knew, the uses
  * of invites, is taken for spent. Errors: those of `openOrReplace`.
  */
-const openState = async ({ paths }: Home, log: Log): Promise<LevelStore> => {
-  const { store } = await openOrReplace(paths.agentState, { clock: systemClock, log, begin: recordLedgerLoss })
+const openState = async ({ paths, config }: Home<NodeConfig>, log: Log): Promise<LevelStore> => {
+  const { store } = await openOrReplace(
+    paths.agentState,
+    { clock: systemClock, log, begin: recordLedgerLoss },
+    config.role === 'endpoint' ? { writeBufferBytes: limits.store.queueWriteBufferBytes } : undefined
+  )
   const restored = loadRestored(paths)
   if (restored !== null) await recordLedgerLoss(store, restored.at)
   return store
