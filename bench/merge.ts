@@ -28,7 +28,7 @@ const turns = runLength
 /** The first turns warm the engine up. */
 const turnsSkipped = 2
 const batchSize = 250
-const batchesInFlight = 4
+const batchesInFlight = 8
 const verificationsInFlight = 500
 const putsPerBatch = 500
 
