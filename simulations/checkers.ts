@@ -6,8 +6,12 @@ import { withPrefix } from '../src/base/key-value-store.ts'
 import { judgeRow } from './expectations.ts'
 import { openReader, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
 import type { Doubt, Ledger } from './ledger.ts'
-import type { KeyId, RecordId } from '../src/base/brand.ts'
+import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { Machine } from './machine.ts'
+
+/** After the end. */
+const cancelledWithinMs: Millis = 1_000
+const answeredWithinMs: Millis = 60_000
 
 export interface CheckersDeps extends ReaderDeps {
   readonly ledger: Ledger
@@ -65,15 +69,20 @@ export class Checkers {
     return []
   }
 
-  /** Stops the mesh, and tells what is still there that should not be. */
-  async findLeaks(): Promise<Unmet[]> {
-    const leaks: Unmet[] = []
-    for (const machine of this.#deps.machines()) {
-      const left = await machine.retire()
-      if (left === undefined) leaks.push({ checker: 'nothing-leaked', detail: `${machine.name} does not run in the end` })
-      else if (left.timers > 0 || left.openRequests > 0) leaks.push({ checker: 'nothing-leaked', detail: `${machine.name} left ${left.timers} timers and ${left.openRequests} open requests` })
-    }
-    return leaks
+  /** Stops the mesh, lets `pass` time for what was under way, and tells what is still there that should not be. */
+  async findLeaks(pass: (spanMs: Millis) => Promise<void>): Promise<Unmet[]> {
+    const retired = []
+    for (const machine of this.#deps.machines()) retired.push({ name: machine.name, readRemains: await machine.retire() })
+    // What is cancelled ends at once; a question that was put may be waited for as long as any.
+    await pass(cancelledWithinMs)
+    const timers = retired.map(({ readRemains }) => readRemains?.().timers ?? 0)
+    await pass(answeredWithinMs)
+    return retired.flatMap(({ name, readRemains }, index) => {
+      if (readRemains === undefined) return [{ checker: 'nothing-leaked', detail: `${name} does not run in the end` }]
+      const { openRequests, isSettled } = readRemains()
+      const isClean = timers[index] === 0 && openRequests === 0 && isSettled
+      return isClean ? [] : [{ checker: 'nothing-leaked', detail: `${name} left ${timers[index]} timers and ${openRequests} open requests${isSettled ? '' : ', and work without an end'}` }]
+    })
   }
 
   async #findDiffering(): Promise<Unmet[]> {

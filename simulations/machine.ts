@@ -64,6 +64,13 @@ export interface MachineImage {
   readonly executor: DiskImage
 }
 
+/** Of an agent's process that was stopped. */
+export interface Remains {
+  readonly timers: number
+  readonly openRequests: number
+  readonly isSettled: boolean
+}
+
 interface AgentProcess {
   readonly life: Life
   readonly node: Node
@@ -192,14 +199,15 @@ export class Machine {
     await this.start()
   }
 
-  /** In the end: stops the agent's process, and tells what it leaves behind. */
-  async retire(): Promise<{ readonly timers: number; readonly openRequests: number } | undefined> {
+  /** In the end: stops the agent's process; what it leaves behind can be told some time later. */
+  async retire(): Promise<(() => Remains) | undefined> {
     const agent = this.#agent
     if (agent === undefined) return undefined
     agent.node.stop()
     await agent.host.stop()
-    await agent.node.settled()
-    return { timers: agent.life.timers, openRequests: agent.life.openRequests }
+    let isSettled = false
+    void agent.node.settled().then(() => (isSettled = true))
+    return () => ({ timers: agent.life.timers, openRequests: agent.life.openRequests, isSettled })
   }
 
   async #startExecutor(): Promise<void> {

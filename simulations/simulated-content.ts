@@ -118,7 +118,7 @@ export class SimulatedContent implements Content {
     if (!root.ok) return root
     await this.#retention.keepForNow(ref)
     if (await this.has(ref)) return accept(null)
-    const plan = new FetchPlan(random, clock.now() + (options.deadlineMs ?? limits.fetch.deadlineMs))
+    const plan = new FetchPlan(random, clock.monotonic() + (options.deadlineMs ?? limits.fetch.deadlineMs))
     return driveFetch(
       {
         clock, timers, providers,

@@ -143,7 +143,7 @@ class Simulation {
       while (this.#time.now() < until) await this.#advance()
       unmet = await this.#findUnmet()
     }
-    for (const { checker, detail } of [...unmet, ...(await this.#checkers.findLeaks())]) this.#ledger.violate(checker, detail)
+    for (const { checker, detail } of [...unmet, ...(await this.#checkers.findLeaks((spanMs) => this.#time.runUntil(this.#time.now() + spanMs)))]) this.#ledger.violate(checker, detail)
     if (this.#isRunaway()) this.#ledger.violate('bounded-work', `${this.#time.events} events among ${this.#machines.size} nodes`)
     return convergedAfterMs
   }
