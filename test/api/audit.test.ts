@@ -4,13 +4,18 @@ import test, { type ExecutionContext } from 'ava'
 import { audit, type AuditEvent, type AuditOptions, type AuditSummary } from '../../src/api/index.ts'
 import { openGuarded } from '../../src/base/level-guard.ts'
 import { put, remove, withPrefix, type Change } from '../../src/base/key-value-store.ts'
-import { keys } from '../../src/queue/queue-store.ts'
+import { encodeCbor } from '../../src/base/codec.ts'
+import { branchKey, entryKey, livesKey } from '../../src/queue/own-keys.ts'
+import { beginLife } from '../../src/queue/own-lives.ts'
+import { keys, putRow, readRow, type LogRow } from '../../src/queue/queue-store.ts'
+import { statementKind } from '../../src/record/statement.ts'
 import { entryKind } from '../../src/record/entry.ts'
 import { decodeRecord, sealRecord } from '../../src/record/record.ts'
 import { createHomeDirectories, homePaths, saveCharters, saveConfig, saveCredential, saveKey } from '../../src/trust/file-home.ts'
 import { keyFor } from '../fixtures/mesh.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
-import { bytesOf, receipts, said, World, type Author } from '../queue/world.ts'
+import { bytesOf, madeAt, receipts, said, spoil, World, type Author } from '../queue/world.ts'
+import type { RecordId } from '../../src/base/brand.ts'
 import type { Verified } from '../../src/record/record.ts'
 import type { EntryBody } from '../../src/record/entry.ts'
 
@@ -110,6 +115,12 @@ const finds = test.macro({
   title: (name = '') => `${name} is named with its author and number`
 })
 
+/** The home's word that it holds the log from there on. */
+const begunAt = (author: Author, base: number, rows: ReadonlyMap<string, Uint8Array>): Change => {
+  const key = keys.log({ author: author.key, incarnation: author.incarnation })
+  return putRow(key, { ...readRow<LogRow>(rows.get(key) ?? new Uint8Array()), base })
+}
+
 const flipped = (bytes: Uint8Array | undefined, at: number): Uint8Array => {
   const copy = Uint8Array.from(bytes ?? [])
   const index = at < 0 ? copy.length + at : at
@@ -117,8 +128,8 @@ const flipped = (bytes: Uint8Array | undefined, at: number): Uint8Array => {
   return copy
 }
 test('an entry with a bit of its body changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 3), flipped(rows.get(keyOf(web1, 3)), 200))], [['altered', 3, 3]], /read|valid|canonical/)
-test('an entry with a bit of its signature changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 3), flipped(rows.get(keyOf(web1, 3)), -1))], [['altered', 3, 3]], /not valid/)
-test('an entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 3))], [['missing', 3, 3]], /nothing holds/)
+test('a last entry with a bit of its signature changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 4), flipped(rows.get(keyOf(web1, 4)), -1))], [['altered', 4, 4]], /not valid/)
+test('an entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 3))], [['missing', 3, 3]], /says that it holds/)
 test('the last entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 4))], [['missing', 4, 4]], /says that it holds/)
 test('the first entries that were taken out', finds, ({ web1 }) => [remove(keyOf(web1, 1)), remove(keyOf(web1, 2))], [['missing', 1, 2], ['forged', 3, 3]], /no credential/)
 test('a whole log that was taken out', finds, ({ web1 }) => [1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))), [['missing', 1, 4]], /says that it holds/)
@@ -164,15 +175,145 @@ test('what a home dropped verifies together with an archive made before, and wit
   const full = await homeOf(t, world, [...all, ...web1.entries.slice(4)], 'full')
   const archive = path.join(path.dirname(full), 'evidence.car')
   t.like((await run({ home: full, export: archive })).summary, { faults: 0, exported: archive, entries: 13 })
-  await change(full, () => [1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))))
+  await change(full, (rows) => [...[1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))), begunAt(web1, 5, rows)])
   const alone = await run({ home: full })
   t.deepEqual(alone.findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 4]])
+  t.regex(alone.findings[0]?.detail ?? '', /held from entry 5 on/)
   t.is(alone.summary.faults, 0)
   const together = await run({ home: full, archives: [archive] })
   t.deepEqual(together.findings, [])
   t.is(together.summary.entries, 13)
   t.true(together.orders.some(({ order }) => order.runs.some(({ agent, fact }) => agent === web1.key && fact.state === 'succeeded')))
   t.is(later.body.sequence, 6)
+})
+
+test('what the home says it holds is missing, also before a checkpoint, and what it says it dropped is not', async (t) => {
+  const { world, first, web1, all } = fleet()
+  world.checkpoint(web1)
+  web1.say(receipts(said(first.id, 'received')))
+  world.checkpoint(web1)
+  const later = web1.say(receipts(world.statement(web1.node.executor, first.id, 'interrupted')))
+  const home = await homeOf(t, world, [...all, ...web1.entries.slice(4)])
+  // Cut off in the middle of dropping: 1 to 3 are gone, 4 to 6 not yet.
+  await change(home, (rows) => [...[1, 2, 3].map((sequence) => remove(keyOf(web1, sequence))), begunAt(web1, 7, rows)])
+  const dropped = await run({ home })
+  t.deepEqual(dropped.findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 3]])
+  t.is(dropped.summary.faults, 0)
+  await change(home, (rows) => [remove(keyOf(web1, 6)), begunAt(web1, 5, rows)])
+  t.deepEqual((await run({ home })).findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 3], ['missing', 6, 6]])
+  t.is(later.body.sequence, 8)
+})
+
+test('an entry whose signature is spoilt is proved by the next, and by its own copy elsewhere', async (t) => {
+  const { world, web1, first, all } = fleet()
+  const home = await homeOf(t, world, all)
+  await change(home, () => [put(keyOf(web1, 2), spoil(web1.entries[1]?.bytes ?? new Uint8Array())), put(keyOf(web1, 3), spoil(web1.entries[2]?.bytes ?? new Uint8Array()))])
+  const archive = path.join(path.dirname(home), 'evidence.car')
+  const { findings, orders } = await run({ home, export: archive })
+  t.deepEqual(findings, [])
+  t.true(orders.some(({ order }) => order.indication === first.id && order.runs.some(({ agent, fact }) => agent === web1.key && fact.state === 'succeeded')))
+  const intact = await run({ home: await homeOf(t, world, all, 'intact'), archives: [archive] })
+  t.deepEqual([intact.findings, intact.summary.forks], [[], 0])
+})
+
+test('a statement whose signature is spoilt is proved by a later one of its executor, in whatever log', async (t) => {
+  const { world, second, web1, all } = fleet()
+  const { executor } = web1.node
+  const early = world.statement(executor, second.id, 'running')
+  const late = (previous: RecordId | null) => world.statement(executor, second.id, 'succeeded', { previous })
+  const earlyBytes = early.kind === 'executor' ? early.statement : new Uint8Array()
+  const decoded = decodeRecord(statementKind, earlyBytes)
+  if (!decoded.ok) throw new Error('a statement')
+  const spoilt = web1.forge(receipts({ kind: 'executor', statement: spoil(earlyBytes) }), {})
+  for (const life of ['first', 'second', 'third']) {
+    for (const [previous, expected] of [[decoded.value.id, []], [null, [['altered', 5]]]] as const) {
+      const other = world.agent('web-1', { life })
+      other.say(receipts(late(previous)))
+      const home = await homeOf(t, world, [...all, ...other.entries], `${life} ${expected.length}`)
+      await change(home, () => [put(keyOf(web1, 5), spoilt.bytes)])
+      const { findings } = await run({ home })
+      t.deepEqual(findings.map(({ kind, from }) => [kind, from]), expected.map((one) => [...one]))
+    }
+  }
+})
+
+/** Two branches of web-1's log that part at 4. */
+const parted = () => {
+  const made = fleet()
+  const { world, web1, first } = made
+  const branch = web1.branch(3)
+  branch.say(receipts(world.statement(web1.node.executor, first.id, 'interrupted')))
+  branch.say(receipts(said(first.id, 'received')))
+  branch.say(receipts(said(first.id, 'validated')))
+  return { ...made, branch }
+}
+
+const endsOf = (orders: Awaited<ReturnType<typeof run>>['orders'], author: Author, indication: string) =>
+  orders.flatMap(({ order }) => (order.indication === indication ? order.runs.filter(({ agent }) => agent === author.key).map(({ fact }) => fact.state) : []))
+
+test('where an admin thawed a log the chosen branch counts, whichever came first, and the fork is listed with that', async (t) => {
+  for (const [index, expected] of ['succeeded', 'interrupted'].entries()) {
+    const { world, web1, branch, first, all } = parted()
+    const keep = [web1, branch][index]?.entries[3]
+    if (keep === undefined) throw new Error('a fourth entry')
+    const thaw = world.thaw(web1, 4, keep)
+    const home = await homeOf(t, world, [...all, ...branch.entries.slice(3)], `home ${index}`)
+    const frozen = await run({ home })
+    t.deepEqual(frozen.findings.map(({ kind, from, thaw: chosen }) => [kind, from, chosen]), [['fork', 4, null]])
+    t.deepEqual(endsOf(frozen.orders, web1, first.id), ['running'])
+    const other = await homeOf(t, world, [...world.admin.entries, ...branch.entries], `other ${index}`)
+    const archive = path.join(path.dirname(other), 'evidence.car')
+    await run({ home: other, export: archive })
+    const { findings, orders, summary } = await run({ home, archives: [archive] })
+    t.deepEqual(findings.map(({ kind, from, through, entries, thaw: chosen }) => ({ kind, from, through, entries, chosen })), [
+      { kind: 'fork', from: 4, through: 4, entries: [web1.entries[3]?.id, branch.entries[3]?.id].sort(), chosen: { keep: keep.id, admin: world.admin.key, at: madeAt + 1 } }
+    ])
+    t.deepEqual(endsOf(orders, web1, first.id), [expected])
+    t.deepEqual([summary.faults, summary.forks, thaw.body.sequence], [0, 1, 4])
+  }
+})
+
+test('a thaw counts that the home keeps apart from logs', async (t) => {
+  const { world, web1, branch, first, all } = parted()
+  const keep = branch.entries[3]
+  if (keep === undefined) throw new Error('a fourth entry')
+  const home = await homeOf(t, world, [...all, ...branch.entries.slice(3)])
+  const { content } = world.thaw(web1, 4, keep).body
+  await change(home, () => [put(keys.thaw({ author: web1.key, incarnation: web1.incarnation }, 4), content.kind === 'control' ? content.control : new Uint8Array())])
+  const { findings, orders } = await run({ home })
+  t.deepEqual(findings.map(({ kind, thaw }) => [kind, thaw?.keep]), [['fork', keep.id]])
+  t.deepEqual(endsOf(orders, web1, first.id), ['interrupted'])
+})
+
+test('a branch that was chosen and is not held is no fault, until something follows it', async (t) => {
+  const { world, web1, branch, all } = parted()
+  const [, , , fourth, fifth] = branch.entries
+  if (fourth === undefined || fifth === undefined) throw new Error('five entries')
+  world.thaw(web1, 4, fourth)
+  const home = await homeOf(t, world, [...all, ...world.admin.entries.slice(3)])
+  t.like(await run({ home }), { summary: { faults: 0, forks: 1 } })
+  await change(home, () => [put(keyOf(web1, 5), fifth.bytes)])
+  t.deepEqual((await run({ home })).findings.map(({ kind, from }) => [kind, from]), [['fork', 4], ['missing', 4]])
+})
+
+test('what the own key wrote elsewhere is evidence of the own log', async (t) => {
+  const { world, first, all } = fleet()
+  const home = await homeOf(t, world, all)
+  const own = world.agent('endpoint-1')
+  const branch = own.branch(1)
+  own.say(receipts(said(first.id, 'received')))
+  const other = branch.say(receipts(said(first.id, 'validated')))
+  const { incarnation } = own
+  const life = { ...beginLife(incarnation), head: { sequence: 2, id: own.entries[1]?.id ?? null }, closedAt: 2, isOver: true }
+  const rows = [put(livesKey, encodeCbor([life])), ...own.entries.map(({ body, bytes }) => put(entryKey(incarnation, body.sequence), bytes))]
+  await change(home, () => rows)
+  t.like(await run({ home }), { findings: { length: 0 }, summary: { faults: 0, forks: 0, entries: 13 } })
+  await change(home, () => [put(branchKey(incarnation, 2, other.id), other.bytes)])
+  const { findings, summary } = await run({ home })
+  t.deepEqual(findings.map(({ kind, author, from, entries }) => [kind, author, from, entries]), [['fork', own.key, 2, [own.entries[1]?.id ?? other.id, other.id].sort()]])
+  t.is(summary.entries, 14)
+  await change(home, () => [put(branchKey(incarnation, 2, other.id), new Uint8Array())])
+  t.deepEqual((await run({ home })).findings, [])
 })
 
 test('an archive that says otherwise than the home is no help: the fork shows', async (t) => {
