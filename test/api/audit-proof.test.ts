@@ -64,6 +64,6 @@ test('an entry of another author that names it proves nothing', async (t) => {
   const { world, entries } = logOf(2)
   const [, second] = entries
   if (second === undefined) throw new Error('two entries')
-  const foreign = world.agent('web-2').forge(receipts(), { sequence: 3, previous: second.id })
+  const foreign = world.agent('web-2').forge(receipts(said(world.order().id, 'received')), { sequence: 3, previous: second.id })
   t.deepEqual(await proven([spoilt(second)], [intact(foreign)]), [[false], [true]])
 })
