@@ -50,8 +50,10 @@ export class SyncMachine {
   #roundsIdle = 0
   /** How many times longer than usual to wait before heads are compared. */
   #patience = 1
-  /** Both digests at the last round without news. */
+  /** Both digests at the last round. */
   #digests: readonly [Uint8Array, Uint8Array] | undefined
+  /** Both digests when heads were compared last: while they are these, another comparison would bring no more than that one. */
+  #compared: readonly [Uint8Array, Uint8Array] | undefined
   #barren = 0
   #roundsToRest = 0
   #rest = 0
@@ -91,7 +93,7 @@ export class SyncMachine {
       this.#patience = 1
       this.#restart()
     } else if (!answer.more) {
-      this.#countRound(answer.digest, digest, brought)
+      this.#countRound(answer.digest, digest)
     }
     return { again, isDue: !answer.more && this.#isDue(answer.isLost) }
   }
@@ -99,6 +101,7 @@ export class SyncMachine {
   /** The heads are compared from now on, until that ends. `answer` is the one after which it was due. */
   begin(comparison: Reconciliation, answer: CursorFacts): void {
     this.#comparison = comparison
+    this.#compared = this.#digests
     this.#resume = answer.isLost ? { storeId: answer.storeId, cursor: answer.next, presenceCursor: 0 } : undefined
     this.#restart()
   }
@@ -133,16 +136,19 @@ export class SyncMachine {
     }
   }
 
-  #countRound(theirs: Uint8Array, ours: Uint8Array, { news }: Brought): void {
+  #countRound(theirs: Uint8Array, ours: Uint8Array): void {
     this.#roundsApart += 1
-    const isSame = this.#digests !== undefined && isEqualBytes(this.#digests[0], theirs) && isEqualBytes(this.#digests[1], ours)
-    this.#roundsIdle = news > 0 ? 0 : isSame ? this.#roundsIdle + 1 : 1
-    this.#digests = news > 0 ? undefined : [theirs, ours]
+    const isSame = isSamePair(this.#digests, [theirs, ours])
+    // Presences come all the time, and are in no digest.
+    this.#roundsIdle = isSame ? this.#roundsIdle + 1 : 1
+    this.#digests = [theirs, ours]
   }
 
   #isDue(isLost: boolean): boolean {
     const isOver = (rounds: number, roundsMin: number): boolean => rounds >= Math.min(roundsMin * this.#patience, limits.sync.idleRoundsMax)
     if (isLost && (this.#patience === 1 || isOver(this.#roundsApart, limits.sync.idleRoundsMin))) return true
+    // What has changed since the last comparison and is at rest again is as good as never compared.
+    if (this.#roundsIdle >= limits.sync.idleRoundsMin && this.#digests !== undefined && !isSamePair(this.#compared, this.#digests)) return true
     return isOver(this.#roundsIdle, limits.sync.idleRoundsMin) || isOver(this.#roundsApart, limits.sync.busyRoundsMin)
   }
 
@@ -152,3 +158,6 @@ export class SyncMachine {
     this.#digests = undefined
   }
 }
+
+const isSamePair = (known: readonly [Uint8Array, Uint8Array] | undefined, [theirs, ours]: readonly [Uint8Array, Uint8Array]): boolean =>
+  known !== undefined && isEqualBytes(known[0], theirs) && isEqualBytes(known[1], ours)

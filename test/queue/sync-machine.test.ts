@@ -45,6 +45,14 @@ test('where there is news in every round, heads are compared more rarely', (t) =
   t.deepEqual(comparisonsIn(100, (round) => answerOf({ digest: new Uint8Array(32).fill(round + 1) }), news), [busyRoundsMin, 3 * busyRoundsMin])
 })
 
+test('presences in every round do not put off a comparison', (t) => {
+  t.deepEqual(comparisonsIn(25, () => answerOf({}), news), [3, 9, 21])
+})
+
+test('what has changed since a comparison that brought nothing is compared as soon as it is at rest', (t) => {
+  t.deepEqual(comparisonsIn(16, (round) => answerOf({ digest: new Uint8Array(32).fill(round > 10 ? 3 : 2) })), [3, 9, 13])
+})
+
 test('a lost cursor is answered by a comparison at once, and ever more rarely when that brings nothing', (t) => {
   t.deepEqual(comparisonsIn(25, (round) => answerOf({ isLost: true, storeId: `s${round}` })), [1, 7, 19])
 })
