@@ -25,7 +25,7 @@ export const measureFloor = async (counts: { readonly agents: number; readonly r
   await bundle(scope)
   const answerers = Array.from({ length: counts.agents }, () => scope.node('answerer', [scope.path('floor-answerer.mjs')]))
   const addresses = await Promise.all(answerers.map((answerer) => until('an answerer listens', () => /^\/ip4\S+(?=\n)/m.exec(answerer.log())?.[0])))
-  const asker = scope.node('asker', [scope.path('floor-asker.mjs'), String(counts.rounds), ...addresses], 'pipe')
+  const asker = scope.node('asker', [scope.path('floor-asker.mjs'), String(counts.rounds), ...addresses], { stdin: 'pipe' })
   if (asker.child.stdout === null) throw new Error('the asker has no standard output')
   const output = await text(asker.child.stdout)
   if (output === '') throw new Error(`the floor could not be measured: ${asker.log()}`)

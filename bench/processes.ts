@@ -47,6 +47,12 @@ export class Spawned {
   }
 }
 
+export interface SpawnOptions {
+  readonly stdin?: 'ignore' | 'pipe'
+  /** Besides what this process has. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 export class Scope implements AsyncDisposable {
   readonly directory: string
   readonly #spawned: Spawned[] = []
@@ -61,12 +67,12 @@ export class Scope implements AsyncDisposable {
     return join(this.directory, ...parts)
   }
 
-  spawn(label: string, file: string, args: readonly string[], stdin: 'ignore' | 'pipe' = 'ignore'): Spawned {
+  spawn(label: string, file: string, args: readonly string[], { stdin = 'ignore', env = {} }: SpawnOptions = {}): Spawned {
     const logFile = this.path(`${label}-${this.#spawned.length}.log`)
     const log = openSync(logFile, 'a')
     try {
       const stdio: StdioOptions = [stdin, stdin === 'pipe' ? 'pipe' : log, log]
-      const spawned = new Spawned(spawn(file, args, { stdio, cwd: this.directory }), logFile)
+      const spawned = new Spawned(spawn(file, args, { stdio, cwd: this.directory, env: { ...process.env, ...env } }), logFile)
       this.#spawned.push(spawned)
       return spawned
     } finally {
@@ -74,8 +80,8 @@ export class Scope implements AsyncDisposable {
     }
   }
 
-  node(label: string, args: readonly string[], stdin: 'ignore' | 'pipe' = 'ignore'): Spawned {
-    return this.spawn(label, process.execPath, ['--disable-warning=ExperimentalWarning', ...args], stdin)
+  node(label: string, args: readonly string[], options?: SpawnOptions): Spawned {
+    return this.spawn(label, process.execPath, ['--disable-warning=ExperimentalWarning', ...args], options)
   }
 
   async stopProcesses(): Promise<void> {

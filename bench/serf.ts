@@ -59,7 +59,7 @@ const countMembers = (rpc: string): number => {
 const runQuery = async (scope: Scope, rpc: string): Promise<{ tookMs: number; lastAnswerMs: number; answers: number }> => {
   const startedAt = performance.now()
   let lastAnswerMs = 0
-  const query = scope.spawn('query', 'serf', ['query', `-rpc-addr=${rpc}`, 'bench'], 'pipe')
+  const query = scope.spawn('query', 'serf', ['query', `-rpc-addr=${rpc}`, 'bench'], { stdin: 'pipe' })
   if (query.child.stdout === null) throw new Error('serf query has no standard output')
   query.child.stdout.on('data', (chunk: Buffer) => {
     if (chunk.includes('Response from')) lastAnswerMs = performance.now() - startedAt

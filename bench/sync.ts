@@ -3,10 +3,10 @@
  * by comparing heads, and how fast and in how much memory a new endpoint catches up on all of a history.
  */
 import { cp, rm } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { bundle } from './bundle.ts'
 import { decodeOwn, encodeCbor } from '../src/base/codec.ts'
 import { encodeFrame, FrameDecoder } from '../src/base/framing.ts'
-import { agentFlagsOf } from '../src/executor/engine-flags.ts'
+import { agentEnvironment, agentFlagsOf } from '../src/executor/engine-flags.ts'
 import { isEqualBytes } from '../src/base/bytes.ts'
 import { limits } from '../src/base/limits.ts'
 import { answerTo, clientOf, talk, type Talk } from './sync-talk.ts'
@@ -79,10 +79,9 @@ interface Asked {
 type Said = { readonly kind: 'question'; readonly question: Uint8Array } | { readonly kind: 'page'; readonly after: number } | ({ readonly kind: 'result' } & Asked)
 
 /** Answers an endpoint in a process of its own until it tells its result. */
-const serve = async (scope: Scope, source: SyncSource, args: readonly string[]): Promise<Asked> => {
+const serve = async (scope: Scope, source: SyncSource, program: string, args: readonly string[]): Promise<Asked> => {
   const { chain } = source.mesh
-  const program = fileURLToPath(new URL('sync-asker.ts', import.meta.url))
-  const asker = scope.node('asker', [...agentFlagsOf('endpoint'), program, scope.path(`asker-${args[0] ?? ''}`), ...args], 'pipe')
+  const asker = scope.node('asker', [...agentFlagsOf('endpoint'), program, scope.path(`asker-${args[0] ?? ''}`), ...args], { stdin: 'pipe', env: agentEnvironment })
   const { stdin, stdout } = asker.child
   if (stdin === null || stdout === null) throw new Error('a process without pipes')
   const tell = (message: Uint8Array): boolean => stdin.write(encodeFrame(message))
@@ -121,10 +120,11 @@ export const runSync = async (tell: Tell, options: { readonly entries: number | 
     measured.push(...(await measureCases(source, scope.path('behind'))))
   }
   tell('single entries')
-  const singles = await serve(scope, source, ['merge', String(authors + 100), String(singlesMeasured)])
+  const program = await bundle('sync-asker')
+  const singles = await serve(scope, source, program, ['merge', String(authors + 100), String(singlesMeasured)])
   await rm(scope.path('asker-merge'), { recursive: true })
   tell(`a new endpoint catches up on ${source.count} entries`)
-  const caughtUp = await serve(scope, source, ['catch-up'])
+  const caughtUp = await serve(scope, source, program, ['catch-up'])
   if (!isEqualBytes(caughtUp.digest, source.queue.digest())) throw new Error('the new endpoint holds something else')
   await source.close()
   return report(authors, measured, singles, caughtUp)

@@ -3,7 +3,7 @@
  * each source is read once, in order, so that a million entries take no memory to speak of.
  */
 import { compareText, isEqualBytes } from '../base/bytes.ts'
-import type { Incarnation, KeyId, RecordId } from '../base/brand.ts'
+import type { Incarnation, KeyId, Millis, RecordId } from '../base/brand.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { Sealed } from '../record/record.ts'
 
@@ -48,6 +48,12 @@ export async function* mergeEvidence(sources: readonly AsyncIterable<Held>[]): A
   }
 }
 
+/** From where to where somebody says that they hold a log; `last` is 0 where that is nothing. */
+export interface Claim {
+  readonly first: number
+  readonly last: number
+}
+
 export interface Finding {
   /** `forged`: signed by nobody who had the right to say it. */
   readonly kind: 'altered' | 'missing' | 'forged' | 'fork' | 'dropped'
@@ -59,6 +65,8 @@ export interface Finding {
   readonly detail: string
   /** The entries that contradict each other, of a fork. */
   readonly entries: readonly RecordId[]
+  /** Which of them an admin let count; null where the log is frozen. */
+  readonly thaw: { readonly keep: RecordId; readonly admin: KeyId; readonly at: Millis } | null
 }
 
 /** What keeps an audit from saying that all is well; forks and what a checkpoint let go are verified evidence of themselves. */

@@ -13,19 +13,21 @@ import { makeDirectory, removeTree } from '../base/file-durable.ts'
 import { openSnapshot } from '../base/level-guard.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { systemRandom } from '../base/system-random.ts'
-import { decodeRecord, verifyRecord, type Sealed } from '../record/record.ts'
 import { logIdOf } from '../queue/log.ts'
 import { openHeldEntry } from '../queue/intake.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
-import { statementKind } from '../record/statement.ts'
 import { verifySignature } from '../record/keys.ts'
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { loadCharters, loadSigner, openHome, type Home } from '../trust/file-home.ts'
 import { AuditLedger, type AuditedOrder } from './audit-ledger.ts'
+import { AuditProof } from './audit-proof.ts'
+import { AuditThaws } from './audit-thaws.ts'
 import { createArchive, extendByArchive, openArchive, openOwnEvidence, openQueueEvidence, refuseExisting, type EvidenceSource } from './file-evidence.ts'
-import { isFault, mergeEvidence, type Evidence, type Finding, type Held } from './evidence.ts'
+import { isFault, mergeEvidence, type Claim, type Evidence, type Finding, type Held } from './evidence.ts'
 import { LogAudit, type Checked } from './log-audit.ts'
 import { planScratch } from './system-scratch.ts'
+import type { Rejected } from '../base/result.ts'
+import type { Sealed } from '../record/record.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { KeyId } from '../base/brand.ts'
 
@@ -71,7 +73,7 @@ export async function* audit(options: AuditOptions): AsyncGenerator<AuditEvent> 
     stores.push(ledgerStore)
     const archives = (options.archives ?? []).map((file) => openArchive(file, chain.mesh))
     const writer = options.export === undefined ? null : createArchive(options.export, { mesh: chain.mesh, meshName: home.config.meshName, at: systemClock.now() }, chain)
-    const auditor = new Auditor(chain, [...sources, ...archives], new AuditLedger(ledgerStore), writer)
+    const auditor = new Auditor(chain, [...sources, ...archives], ledgerStore, writer)
     yield* tell(await run(auditor, writer), auditor, { damage, exported: options.export ?? null })
   } finally {
     for (const store of stores) await store.close()
@@ -127,7 +129,7 @@ const openSources = async ({ config, paths }: Home, { mesh }: CharterChain, scra
   const { store, damage } = snapshot
   stores.push(store)
   const own = await openOwnEvidence(store, mesh, loadSigner(config.kind === 'admin' ? paths.adminKey : paths.peerKey).key)
-  return { sources: config.kind === 'node' && config.role === 'endpoint' ? [own, await openQueueEvidence(store, mesh)] : [own], damage }
+  return { sources: config.kind === 'node' && config.role === 'endpoint' ? [...own, await openQueueEvidence(store, mesh)] : own, damage }
 }
 
 type AuditCounts = Pick<AuditSummary, 'logs' | 'entries' | 'faults' | 'forks'>
@@ -137,16 +139,20 @@ class Auditor {
   readonly #chain: CharterChain
   readonly #sources: readonly EvidenceSource[]
   readonly #writer: CarWriter | null
+  readonly #proof: AuditProof
+  readonly #thaws: AuditThaws
   readonly #names = new Map<KeyId, string>()
   readonly #counts = { logs: 0, entries: 0, faults: 0, forks: 0 }
   readonly #met = new Set<string>()
   #current: { readonly id: string; readonly log: LogAudit; readonly author: KeyId } | undefined
 
-  constructor(chain: CharterChain, sources: readonly EvidenceSource[], ledger: AuditLedger, writer: CarWriter | null) {
+  constructor(chain: CharterChain, sources: readonly EvidenceSource[], store: LevelStore, writer: CarWriter | null) {
     this.#chain = chain
     this.#sources = sources
     this.#writer = writer
-    this.ledger = ledger
+    this.ledger = new AuditLedger(store)
+    this.#proof = new AuditProof(store, verifySignature)
+    this.#thaws = new AuditThaws(chain)
     for (const { body } of chain.versions) for (const { key, name } of [...body.endpoints, ...body.admins]) this.#names.set(key, name)
   }
 
@@ -159,22 +165,35 @@ class Auditor {
   }
 
   async run(): Promise<AuditCounts> {
-    let waiting: Evidence[] = []
-    for await (const evidence of mergeEvidence(this.#sources.map((source) => source.entries()))) {
-      waiting.push(evidence)
-      if (waiting.length < limits.audit.verifiedAtOnce) continue
-      await this.#verify(waiting)
-      waiting = []
-    }
-    await this.#verify(waiting)
+    for (const { thaws } of this.#sources) for (const control of thaws) await this.#thaws.note(control)
+    await this.#read(async (group) => {
+      await this.#proof.examine(entriesOf(group))
+      await this.#thaws.noteEntries(entriesOf(group))
+    })
+    if (!this.#proof.isSettled) await this.#read((group) => this.#proof.settle(entriesOf(group)))
+    await this.#read((group) => this.#verify(group))
     await this.#endLog()
     await this.#noteAbsent()
     return this.#counts
   }
 
+  /** All evidence in order, a bounded part at a time. */
+  async #read(take: (group: readonly Evidence[]) => Promise<void>): Promise<void> {
+    let waiting: Evidence[] = []
+    for await (const evidence of mergeEvidence(this.#sources.map((source) => source.entries()))) {
+      waiting.push(evidence)
+      if (waiting.length < limits.audit.verifiedAtOnce) continue
+      await take(waiting)
+      waiting = []
+    }
+    await take(waiting)
+  }
+
   /** Signatures on all cores, decisions one after the other. */
   async #verify(group: readonly Evidence[]): Promise<void> {
-    const checked = await Promise.all(group.map(({ held }) => Promise.all(held.map((one) => this.#check(one)))))
+    const verdicts = await this.#proof.judge(entriesOf(group))
+    const judged = new Map(entriesOf(group).map((entry, index) => [entry, verdicts[index] ?? null]))
+    const checked = await Promise.all(group.map(({ held }) => Promise.all(held.map((one) => this.#check(one, judged)))))
     for (const [index, evidence] of group.entries()) {
       const results = checked[index] ?? []
       for (const [position, one] of evidence.held.entries()) if (results[position]?.kind === 'sound') this.#writer?.add(one.bytes)
@@ -182,15 +201,12 @@ class Auditor {
     }
   }
 
-  async #check({ entry, problem }: Held): Promise<Checked> {
+  async #check({ entry, problem }: Held, judged: ReadonlyMap<Sealed<EntryBody>, Rejected | null>): Promise<Checked> {
     if (entry === null) return { kind: 'bad', detail: problem ?? 'it cannot be read' }
-    const bad = (detail: string): Checked => ({ kind: 'bad', detail })
-    const [record, ...statements] = await Promise.all([verifyRecord(entry, [entry.body.author]), ...statementsOf(entry)])
-    if (!record.ok) return bad(record.detail)
-    const forged = statements.find((statement) => !statement.ok)
-    if (forged?.ok === false) return bad(forged.detail)
+    const refused = judged.get(entry)
+    if (refused !== null && refused !== undefined) return { kind: 'bad', detail: refused.detail }
     const opened = await openHeldEntry({ chain: this.#chain, checkSignature: verifySignature }, entry)
-    return opened.ok ? { kind: 'sound', opened: opened.value, checkpoint: this.#checkpointOf(entry) } : bad(opened.detail)
+    return opened.ok ? { kind: 'sound', opened: opened.value, checkpoint: this.#checkpointOf(entry) } : { kind: 'bad', detail: opened.detail }
   }
 
   #checkpointOf({ body }: Sealed<EntryBody>): Membership | null {
@@ -205,7 +221,7 @@ class Auditor {
       await this.#endLog()
       this.#counts.logs += 1
       this.#met.add(id)
-      this.#current = { id, log: new LogAudit(evidence, wasEverAdmin(this.#chain, evidence.author)), author: evidence.author }
+      this.#current = { id, log: new LogAudit(evidence, { isAdmin: wasEverAdmin(this.#chain, evidence.author), choices: this.#thaws.choicesOf(evidence), claims: this.#claimsOf(id) }), author: evidence.author }
     }
     this.#counts.entries += evidence.held.length
     await this.ledger.note(this.#current?.log.next(evidence.sequence, checked) ?? [])
@@ -214,20 +230,24 @@ class Auditor {
 
   async #endLog(): Promise<void> {
     if (this.#current === undefined) return
-    const { id, log, author } = this.#current
-    await this.ledger.note(log.end(Math.max(...this.#sources.map(({ known }) => known.get(id) ?? 0), 0)))
+    const { log, author } = this.#current
+    await this.ledger.note(log.end())
     await this.#report()
     if (log.membership !== null) this.#names.set(author, log.membership.credential.body.name)
   }
 
+  #claimsOf(id: string): Claim[] {
+    return this.#sources.flatMap(({ claims }) => claims.get(id) ?? [])
+  }
+
   /** Logs that the home says it holds, and of which nothing is there. */
   async #noteAbsent(): Promise<void> {
-    for (const { known } of this.#sources) {
-      for (const [id, through] of known) {
+    for (const { claims } of this.#sources) {
+      for (const [id, { first, last }] of claims) {
         const [author = '', incarnation = ''] = id.split('/')
-        if (through === 0 || this.#met.has(id)) continue
+        if (last === 0 || this.#met.has(id)) continue
         this.#counts.faults += 1
-        await this.ledger.find([{ kind: 'missing', author: author as KeyId, incarnation: incarnation as Finding['incarnation'], from: 1, through, detail: 'the home says that it holds them', entries: [] }])
+        await this.ledger.find([{ kind: 'missing', author: author as KeyId, incarnation: incarnation as Finding['incarnation'], from: first, through: last, detail: 'the home says that it holds them', entries: [], thaw: null }])
       }
     }
   }
@@ -243,11 +263,4 @@ class Auditor {
   }
 }
 
-const statementsOf = ({ body }: Sealed<EntryBody>) =>
-  body.content.kind !== 'receipts'
-    ? []
-    : body.content.receipts.flatMap((receipt) => {
-        if (receipt.kind !== 'executor') return []
-        const statement = decodeRecord(statementKind, receipt.statement)
-        return [statement.ok ? verifyRecord(statement.value, [statement.value.body.executor]) : Promise.resolve(statement)]
-      })
+const entriesOf = (group: readonly Evidence[]): Sealed<EntryBody>[] => group.flatMap(({ held }) => held.flatMap(({ entry }) => (entry === null ? [] : [entry])))

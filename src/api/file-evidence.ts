@@ -10,16 +10,20 @@ import { decodeOwn, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { withPrefix, type KeyValueStore } from '../base/key-value-store.ts'
 import { decodeEntry } from '../queue/intake.ts'
-import { comparePlaces, type Held, type Place } from './evidence.ts'
+import { comparePlaces, type Claim, type Held, type Place } from './evidence.ts'
 import { logIdOf } from '../queue/log.ts'
-import { logNameOf, readRow, type LogRow } from '../queue/queue-store.ts'
+import { branchesPrefix, entriesPrefix, livesKey } from '../queue/own-keys.ts'
+import { logNameOf, ranges, readRow, type LogRow } from '../queue/queue-store.ts'
 import { extendCharterChain, type CharterChain } from '../trust/charter-chain.ts'
+import type { Lives } from '../queue/own-lives.ts'
 import type { Incarnation, KeyId, MeshId, Millis } from '../base/brand.ts'
 
 export interface EvidenceSource {
   entries(): AsyncIterable<Held>
-  /** How far a log is held, by its own account. */
-  readonly known: ReadonlyMap<string, number>
+  /** What of each log is held, by its own account. */
+  readonly claims: ReadonlyMap<string, Claim>
+  /** Controls that it keeps apart from logs. */
+  readonly thaws: readonly Uint8Array[]
 }
 
 const readHeld = (mesh: MeshId, place: Place, bytes: Uint8Array): Held => {
@@ -31,10 +35,16 @@ const readHeld = (mesh: MeshId, place: Place, bytes: Uint8Array): Held => {
 
 /** The logs that an endpoint keeps. */
 export const openQueueEvidence = async (store: KeyValueStore, mesh: MeshId): Promise<EvidenceSource> => {
-  const known = new Map<string, number>()
-  for await (const [key, row] of store.entries(withPrefix('q/log/'))) known.set(logIdOf(logNameOf(key)), readRow<LogRow>(row).head.sequence)
+  const claims = new Map<string, Claim>()
+  for await (const [key, row] of store.entries(ranges.logs)) {
+    const { base, head } = readRow<LogRow>(row)
+    claims.set(logIdOf(logNameOf(key)), { first: base, last: head.sequence })
+  }
+  const thaws: Uint8Array[] = []
+  for await (const [, control] of store.entries(ranges.thaws)) thaws.push(control)
   return {
-    known,
+    claims,
+    thaws,
     async *entries() {
       for await (const [key, bytes] of store.entries(withPrefix('q/entry/'))) {
         const [author = '', incarnation = '', sequence = ''] = key.split('/').slice(2)
@@ -44,20 +54,22 @@ export const openQueueEvidence = async (store: KeyValueStore, mesh: MeshId): Pro
   }
 }
 
-/** The own log of a node or an admin. */
-export const openOwnEvidence = async (store: KeyValueStore, mesh: MeshId, author: KeyId): Promise<EvidenceSource> => {
-  const known = new Map<string, number>()
-  const lives = await store.get('own/lives')
-  for (const { incarnation, head } of lives === undefined ? [] : readRow<{ incarnation: Incarnation; head: { sequence: number } }[]>(lives)) known.set(logIdOf({ author, incarnation }), head.sequence)
-  return {
-    known,
-    async *entries() {
-      for await (const [key, bytes] of store.entries(withPrefix('own/entry/'))) {
-        const [incarnation = '', sequence = ''] = key.split('/').slice(2)
-        yield readHeld(mesh, { author, incarnation: incarnation as Incarnation, sequence: Number(sequence) }, bytes)
-      }
+/** The own log of a node or an admin, and what its own key wrote elsewhere, as endpoints told it. */
+export const openOwnEvidence = async (store: KeyValueStore, mesh: MeshId, author: KeyId): Promise<EvidenceSource[]> => {
+  const claims = new Map<string, Claim>()
+  const lives = await store.get(livesKey)
+  for (const { incarnation, head, first } of lives === undefined ? [] : (decodeOwn(lives) as Lives)) claims.set(logIdOf({ author, incarnation }), { first, last: head.sequence })
+  const read = async function* (prefix: string): AsyncGenerator<Held> {
+    for await (const [key, bytes] of store.entries(withPrefix(prefix))) {
+      const [incarnation = '', sequence = ''] = key.split('/').slice(2)
+      // A branch that was told again is a key alone.
+      if (bytes.length > 0) yield readHeld(mesh, { author, incarnation: incarnation as Incarnation, sequence: Number(sequence) }, bytes)
     }
   }
+  return [
+    { claims, thaws: [], entries: () => read(entriesPrefix) },
+    { claims: new Map(), thaws: [], entries: () => read(branchesPrefix) }
+  ]
 }
 
 const headSchema = v.strictObject({ archive: v.literal('writ-evidence'), version: v.literal(1), mesh: meshIdSchema, meshName: nodeNameSchema, at: millisSchema })
@@ -96,7 +108,8 @@ const refuseForeign = (file: string, block: Uint8Array, mesh: MeshId): void => {
 
 /** Errors: as `extendByArchive`, and for entries that cannot be read or are out of order. */
 export const openArchive = (file: string, mesh: MeshId): EvidenceSource => ({
-  known: new Map(),
+  claims: new Map(),
+  thaws: [],
   async *entries() {
     let last: Place | undefined
     let isFirst = true

@@ -5,6 +5,7 @@ export const syncLimits = {
   intervalMs: 5 * second,
   entriesBytesMax: 1 * MiB,
   entriesMax: 4096,
+  /** In one answer, of a pull or a query too: sixteen at their largest, thousands of the usual ones; the next question brings more. */
   chartersBytesMax: 1 * MiB,
   /** 0.4 KiB each; with entries and charters at their bounds an answer stays below the message limit. */
   presencesMax: 1024,

@@ -58,10 +58,11 @@ const factText = ({ by, state, startedAt, exitCode, signal, code, detail }: Fact
     code === null ? '' : `${code}${detail === null ? '' : `: ${printableLine(detail)}`}`
   ].filter((part) => part !== '').join(', ')
 
-const findingText = ({ kind, author, incarnation, from, through, detail, entries }: Finding, nameOf: NameOf, paint: Paint): string => {
+const findingText = ({ kind, author, incarnation, from, through, detail, entries, thaw }: Finding, nameOf: NameOf, paint: Paint): string => {
   const where = `${printableLine(nameOf(author))} (${shortId(author)}, life ${incarnation.slice(0, 6)}), ${from === through ? `entry ${from}` : `entries ${from} to ${through}`}`
   const named = entries.length === 0 ? '' : `: ${entries.map(shortId).join(', ')}`
-  return `${paint(kind === 'dropped' ? 'dim' : kind === 'fork' ? 'yellow' : 'red', kind)}  ${where}: ${printableLine(detail)}${named}\n`
+  const chosen = thaw === null ? '' : `; ${printableLine(nameOf(thaw.admin))} let ${shortId(thaw.keep)} count, ${time(thaw.at)}`
+  return `${paint(kind === 'dropped' ? 'dim' : kind === 'fork' ? 'yellow' : 'red', kind)}  ${where}: ${printableLine(detail)}${named}${chosen}\n`
 }
 
 const summaryText = ({ logs, entries, orders, faults, forks, exported }: AuditSummary): string => {
@@ -82,7 +83,7 @@ const eventJson = (event: AuditEvent): Readonly<Record<string, unknown>> => {
         runs: runs.map(({ agent, fact: { stdout: _stdout, stderr: _stderr, ...fact } }) => ({ agent, agentName: event.nameOf(agent), ...fact }))
       }
     }
-    case 'finding': return { ...event.finding, kind: 'finding', finding: event.finding.kind, authorName: event.nameOf(event.finding.author) }
+    case 'finding': return { ...event.finding, kind: 'finding', finding: event.finding.kind, authorName: event.nameOf(event.finding.author), thaw: event.finding.thaw === null ? null : { ...event.finding.thaw, adminName: event.nameOf(event.finding.thaw.admin) } }
     case 'damage': return event
     case 'summary': return { kind: 'summary', ...event.summary }
   }

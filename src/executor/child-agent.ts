@@ -10,6 +10,7 @@ import { jitter, type Random } from '../base/random.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { openChannel, type Channel } from './child-channel.ts'
+import { agentEnvironment } from './engine-flags.ts'
 import { decodeToExecutor, type ToAgent, type ToExecutor } from './ipc.ts'
 
 export interface AgentCommand {
@@ -54,7 +55,7 @@ export class AgentProcess {
     if (this.#child !== undefined || this.#isStopping) return
     const { file, args } = this.#command
     const startedAt = this.#deps.clock.monotonic()
-    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true })
+    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true, env: { ...process.env, ...agentEnvironment } })
     this.#child = child
     let isOver = false
     const over = (fields: Record<string, unknown>): void => {

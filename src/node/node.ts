@@ -262,6 +262,7 @@ export class Node {
     const message = encodeCbor(request)
     const bytes = endpoint === network.self && this.#endpoint !== undefined ? await this.#endpoint.pull(endpoint, message) : await network.request(endpoint, pullProtocol, message)
     const answer = decodeShape(pullAnswerSchema, bytes, limits.network.messageBytesMax)
+    if (!answer.ok) network.blame(endpoint, 'bad-answer', answer.detail)
     if (!answer.ok) throw new WritError('bad-answer', `endpoint ${endpoint} gave an answer that cannot be read: ${answer.detail}`)
     this.#lastContactAt = clock.now()
     const learned = charters.learn(answer.value.charters)

@@ -13,8 +13,10 @@ import type { Incarnation, KeyId, RecordId } from '../base/brand.ts'
 const pad = (sequence: number): string => sequence.toString().padStart(16, '0')
 
 export const livesKey = 'own/lives'
-export const entryKey = (incarnation: Incarnation, sequence: number): string => `own/entry/${incarnation}/${pad(sequence)}`
-export const branchPrefix = (incarnation: Incarnation): string => `own/branch/${incarnation}/`
+export const entriesPrefix = 'own/entry/'
+export const entryKey = (incarnation: Incarnation, sequence: number): string => `${entriesPrefix}${incarnation}/${pad(sequence)}`
+export const branchesPrefix = 'own/branch/'
+export const branchPrefix = (incarnation: Incarnation): string => `${branchesPrefix}${incarnation}/`
 export const branchKey = (incarnation: Incarnation, sequence: number, id: RecordId): string => `${branchPrefix(incarnation)}${pad(sequence)}/${id}`
 export const acknowledgedPrefix = 'own/acknowledged/'
 export const acknowledgedKey = (endpoint: KeyId, incarnation: Incarnation): string => `${acknowledgedPrefix}${endpoint}/${incarnation}`

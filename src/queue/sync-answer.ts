@@ -32,7 +32,7 @@ export const answerSync = async (queue: Queue, chain: CharterChain, asker: KeyId
 const answerCursor = async (queue: Queue, chain: CharterChain, asker: KeyId, question: CursorQuestion): Promise<CursorAnswer> => {
   const { history } = queue
   history.watchSource(asker)
-  const charters = takeCharters(chain, question.charterVersion)
+  const charters = chartersAfter(chain, question.charterVersion, limits.sync.chartersBytesMax)
   const { storeId, arrival, digest } = history
   const isOurs = question.storeId === storeId
   const isEqual = isEqualBytes(question.digest, digest)
@@ -52,12 +52,4 @@ const answerCursor = async (queue: Queue, chain: CharterChain, asker: KeyId, que
     more: page.more || presences.more,
     isTrimmed: page.isTrimmed
   }
-}
-
-const takeCharters = (chain: CharterChain, version: number): Uint8Array[] => {
-  let room: number = limits.sync.chartersBytesMax
-  return chartersAfter(chain, version).filter(({ length }) => {
-    room -= length
-    return room >= 0
-  })
 }

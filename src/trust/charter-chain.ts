@@ -59,8 +59,17 @@ const isBetter = (left: readonly Verified<CharterBody>[], right: readonly Verifi
   return parting !== -1 && compareText(left[parting]?.id ?? '', right[parting]?.id ?? '') < 0
 }
 
-/** The records that someone who knows `version` versions lacks, oldest first. */
-export const chartersAfter = (chain: CharterChain, version: number): Uint8Array[] => chain.versions.slice(version).map(({ bytes }) => bytes)
+/** The records that someone who knows `version` versions lacks, oldest first; with a bound, as many of them as fit: the next question brings more. */
+export const chartersAfter = (chain: CharterChain, version: number, sizeBytesMax = Number.POSITIVE_INFINITY): Uint8Array[] => {
+  let room = sizeBytesMax
+  return chain.versions
+    .slice(version)
+    .map(({ bytes }) => bytes)
+    .filter(({ length }) => {
+      room -= length
+      return room >= 0
+    })
+}
 
 /** Membership in any version: what was said by right stays said, so endpoints that learn charters at different times agree. */
 export const wasEverAdmin = (chain: CharterChain, key: KeyId): boolean => chain.versions.some(({ body }) => body.admins.some((admin) => admin.key === key))

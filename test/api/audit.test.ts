@@ -1,70 +1,19 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { audit, type AuditEvent, type AuditOptions, type AuditSummary } from '../../src/api/index.ts'
+import test from 'ava'
+import { change, fleet, homeOf, keyOf, run } from './audit-home.ts'
+import type { AuditSummary } from '../../src/api/index.ts'
 import { openGuarded } from '../../src/base/level-guard.ts'
-import { put, remove, withPrefix, type Change } from '../../src/base/key-value-store.ts'
-import { keys } from '../../src/queue/queue-store.ts'
+import { put, remove, type Change } from '../../src/base/key-value-store.ts'
+import { keys, putRow, readRow, type LogRow } from '../../src/queue/queue-store.ts'
+import { statementKind } from '../../src/record/statement.ts'
 import { entryKind } from '../../src/record/entry.ts'
 import { decodeRecord, sealRecord } from '../../src/record/record.ts'
-import { createHomeDirectories, homePaths, saveCharters, saveConfig, saveCredential, saveKey } from '../../src/trust/file-home.ts'
+import { createHomeDirectories, homePaths, saveCharters, saveConfig, saveKey } from '../../src/trust/file-home.ts'
 import { keyFor } from '../fixtures/mesh.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
-import { bytesOf, receipts, said, World, type Author } from '../queue/world.ts'
-import type { Verified } from '../../src/record/record.ts'
-import type { EntryBody } from '../../src/record/entry.ts'
-
-/** The home of an endpoint that holds `entries`. */
-const homeOf = async (t: ExecutionContext, world: World, entries: readonly Verified<EntryBody>[], name = 'e1'): Promise<string> => {
-  const home = path.join(await temporaryDirectory(t), name)
-  const node = world.mesh.node('endpoint-1')
-  const paths = createHomeDirectories(home, ['agent', 'executor'])
-  saveKey(paths.peerKey, 'ed25519', node.peer.seed)
-  saveCharters(paths, 'agent', world.mesh.chain)
-  saveCredential(paths, 'agent', node.credential.bytes)
-  saveConfig(paths, { kind: 'node', version: 1, mesh: world.mesh.mesh, meshName: 'lab', name: 'endpoint-1', endpoints: [], role: 'endpoint', listen: [] })
-  const store = await openGuarded(paths.agentState)
-  await (await world.queue({ store })).merge(bytesOf(...entries), 'test', { durable: true })
-  await store.close()
-  return home
-}
-
-/** Two orders, one that was cancelled, run on two nodes. */
-const fleet = () => {
-  const world = new World()
-  const [first, second] = [world.order({ name: 'first' }), world.order({ name: 'second' })]
-  world.cancel(second.id)
-  const nodes = ['web-1', 'web-2'].map((name) => {
-    const agent = world.agent(name)
-    agent.say(receipts(said(first.id, 'received'), said(second.id, 'received')))
-    agent.say(receipts(world.statement(agent.node.executor, first.id, 'running')))
-    agent.say(receipts(world.statement(agent.node.executor, first.id, name === 'web-1' ? 'succeeded' : 'failed')))
-    return agent
-  })
-  const [web1, web2] = nodes
-  if (web1 === undefined || web2 === undefined) throw new Error('two nodes')
-  return { world, first, second, web1, web2, all: [...world.admin.entries, ...web1.entries, ...web2.entries] }
-}
-
-const run = async (options: AuditOptions) => {
-  const events: AuditEvent[] = []
-  for await (const event of audit(options)) events.push(event)
-  const orders = events.flatMap((event) => (event.kind === 'order' ? [event] : []))
-  const findings = events.flatMap((event) => (event.kind === 'finding' ? [event.finding] : []))
-  const summary = events.flatMap((event) => (event.kind === 'summary' ? [event.summary] : []))[0]
-  if (summary === undefined) throw new Error('no summary')
-  return { orders, findings, summary, damage: events.filter(({ kind }) => kind === 'damage') }
-}
-
-const change = async (home: string, decide: (rows: ReadonlyMap<string, Uint8Array>) => readonly Change[]): Promise<void> => {
-  const store = await openGuarded(homePaths(home).agentState)
-  const rows = new Map<string, Uint8Array>()
-  for await (const [key, value] of store.entries(withPrefix('q/'))) rows.set(key, value)
-  await store.write(decide(rows), { durable: true })
-  await store.close()
-}
-
-const keyOf = (author: Author, sequence: number): string => keys.entry({ author: author.key, incarnation: author.incarnation }, sequence)
+import { bytesOf, receipts, said, spoil, type Author } from '../queue/world.ts'
+import type { RecordId } from '../../src/base/brand.ts'
 
 test('an audit tells who ordered what, who cancelled it, and what came of it where', async (t) => {
   const { world, first, second, all } = fleet()
@@ -110,6 +59,12 @@ const finds = test.macro({
   title: (name = '') => `${name} is named with its author and number`
 })
 
+/** The home's word that it holds the log from there on. */
+const begunAt = (author: Author, base: number, rows: ReadonlyMap<string, Uint8Array>): Change => {
+  const key = keys.log({ author: author.key, incarnation: author.incarnation })
+  return putRow(key, { ...readRow<LogRow>(rows.get(key) ?? new Uint8Array()), base })
+}
+
 const flipped = (bytes: Uint8Array | undefined, at: number): Uint8Array => {
   const copy = Uint8Array.from(bytes ?? [])
   const index = at < 0 ? copy.length + at : at
@@ -117,8 +72,8 @@ const flipped = (bytes: Uint8Array | undefined, at: number): Uint8Array => {
   return copy
 }
 test('an entry with a bit of its body changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 3), flipped(rows.get(keyOf(web1, 3)), 200))], [['altered', 3, 3]], /read|valid|canonical/)
-test('an entry with a bit of its signature changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 3), flipped(rows.get(keyOf(web1, 3)), -1))], [['altered', 3, 3]], /not valid/)
-test('an entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 3))], [['missing', 3, 3]], /nothing holds/)
+test('a last entry with a bit of its signature changed', finds, ({ web1 }, rows) => [put(keyOf(web1, 4), flipped(rows.get(keyOf(web1, 4)), -1))], [['altered', 4, 4]], /not valid/)
+test('an entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 3))], [['missing', 3, 3]], /says that it holds/)
 test('the last entry that was taken out', finds, ({ web1 }) => [remove(keyOf(web1, 4))], [['missing', 4, 4]], /says that it holds/)
 test('the first entries that were taken out', finds, ({ web1 }) => [remove(keyOf(web1, 1)), remove(keyOf(web1, 2))], [['missing', 1, 2], ['forged', 3, 3]], /no credential/)
 test('a whole log that was taken out', finds, ({ web1 }) => [1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))), [['missing', 1, 4]], /says that it holds/)
@@ -132,31 +87,6 @@ test('a statement of another executor', finds, ({ world, web1, web2, first }) =>
   return [put(keyOf(web1, 5), entry.bytes)]
 }, [['forged', 5, 5]], /not signed by the executor/)
 
-test('a fork is shown with both of its entries, and nothing from there on counts', async (t) => {
-  const { world, first, web1, all } = fleet()
-  const branch = web1.branch(3)
-  const other = branch.say(receipts(world.statement(web1.node.executor, first.id, 'failed')))
-  const home = await homeOf(t, world, all)
-  await change(home, () => [put(keys.conflict({ author: web1.key, incarnation: web1.incarnation }, 4, other.id), other.bytes)])
-  const { findings, summary, orders } = await run({ home })
-  t.deepEqual(findings.map(({ kind, from, entries }) => [kind, from, entries.length]), [['fork', 4, 2]])
-  t.deepEqual([summary.faults, summary.forks], [0, 1])
-  const states = orders.flatMap(({ order }) => order.runs.filter(({ agent }) => agent === web1.key).map(({ fact }) => fact.state)).sort()
-  t.deepEqual(states, ['received', 'running'])
-})
-
-test('an entry that names another predecessor shows a fork one earlier, and takes that one along', async (t) => {
-  const { world, first, web1, all } = fleet()
-  const branch = web1.branch(3)
-  branch.say(receipts(world.statement(web1.node.executor, first.id, 'failed')))
-  const stray = branch.say(receipts(said(first.id, 'received')))
-  const home = await homeOf(t, world, all)
-  await change(home, () => [put(keyOf(web1, 5), stray.bytes)])
-  const { findings, orders } = await run({ home })
-  t.deepEqual(findings.map(({ kind, from }) => [kind, from]), [['fork', 4]])
-  t.false(orders.some(({ order }) => order.runs.some(({ agent, fact }) => agent === web1.key && fact.state === 'succeeded')))
-})
-
 test('what a home dropped verifies together with an archive made before, and without it is said to be dropped', async (t) => {
   const { world, first, web1, all } = fleet()
   web1.say({ kind: 'checkpoint', credential: web1.node.credential.bytes })
@@ -164,15 +94,66 @@ test('what a home dropped verifies together with an archive made before, and wit
   const full = await homeOf(t, world, [...all, ...web1.entries.slice(4)], 'full')
   const archive = path.join(path.dirname(full), 'evidence.car')
   t.like((await run({ home: full, export: archive })).summary, { faults: 0, exported: archive, entries: 13 })
-  await change(full, () => [1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))))
+  await change(full, (rows) => [...[1, 2, 3, 4].map((sequence) => remove(keyOf(web1, sequence))), begunAt(web1, 5, rows)])
   const alone = await run({ home: full })
   t.deepEqual(alone.findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 4]])
+  t.regex(alone.findings[0]?.detail ?? '', /held from entry 5 on/)
   t.is(alone.summary.faults, 0)
   const together = await run({ home: full, archives: [archive] })
   t.deepEqual(together.findings, [])
   t.is(together.summary.entries, 13)
   t.true(together.orders.some(({ order }) => order.runs.some(({ agent, fact }) => agent === web1.key && fact.state === 'succeeded')))
   t.is(later.body.sequence, 6)
+})
+
+test('what the home says it holds is missing, also before a checkpoint, and what it says it dropped is not', async (t) => {
+  const { world, first, web1, all } = fleet()
+  world.checkpoint(web1)
+  web1.say(receipts(said(first.id, 'received')))
+  world.checkpoint(web1)
+  const later = web1.say(receipts(world.statement(web1.node.executor, first.id, 'interrupted')))
+  const home = await homeOf(t, world, [...all, ...web1.entries.slice(4)])
+  // Cut off in the middle of dropping: 1 to 3 are gone, 4 to 6 not yet.
+  await change(home, (rows) => [...[1, 2, 3].map((sequence) => remove(keyOf(web1, sequence))), begunAt(web1, 7, rows)])
+  const dropped = await run({ home })
+  t.deepEqual(dropped.findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 3]])
+  t.is(dropped.summary.faults, 0)
+  await change(home, (rows) => [remove(keyOf(web1, 6)), begunAt(web1, 5, rows)])
+  t.deepEqual((await run({ home })).findings.map(({ kind, from, through }) => [kind, from, through]), [['dropped', 1, 3], ['missing', 6, 6]])
+  t.is(later.body.sequence, 8)
+})
+
+test('an entry whose signature is spoilt is proved by the next, and by its own copy elsewhere', async (t) => {
+  const { world, web1, first, all } = fleet()
+  const home = await homeOf(t, world, all)
+  await change(home, () => [put(keyOf(web1, 2), spoil(web1.entries[1]?.bytes ?? new Uint8Array())), put(keyOf(web1, 3), spoil(web1.entries[2]?.bytes ?? new Uint8Array()))])
+  const archive = path.join(path.dirname(home), 'evidence.car')
+  const { findings, orders } = await run({ home, export: archive })
+  t.deepEqual(findings, [])
+  t.true(orders.some(({ order }) => order.indication === first.id && order.runs.some(({ agent, fact }) => agent === web1.key && fact.state === 'succeeded')))
+  const intact = await run({ home: await homeOf(t, world, all, 'intact'), archives: [archive] })
+  t.deepEqual([intact.findings, intact.summary.forks], [[], 0])
+})
+
+test('a statement whose signature is spoilt is proved by a later one of its executor, in whatever log', async (t) => {
+  const { world, second, web1, all } = fleet()
+  const { executor } = web1.node
+  const early = world.statement(executor, second.id, 'running')
+  const late = (previous: RecordId | null) => world.statement(executor, second.id, 'succeeded', { previous })
+  const earlyBytes = early.kind === 'executor' ? early.statement : new Uint8Array()
+  const decoded = decodeRecord(statementKind, earlyBytes)
+  if (!decoded.ok) throw new Error('a statement')
+  const spoilt = web1.forge(receipts({ kind: 'executor', statement: spoil(earlyBytes) }), {})
+  for (const life of ['first', 'second', 'third']) {
+    for (const [previous, expected] of [[decoded.value.id, []], [null, [['altered', 5]]]] as const) {
+      const other = world.agent('web-1', { life })
+      other.say(receipts(late(previous)))
+      const home = await homeOf(t, world, [...all, ...other.entries], `${life} ${expected.length}`)
+      await change(home, () => [put(keyOf(web1, 5), spoilt.bytes)])
+      const { findings } = await run({ home })
+      t.deepEqual(findings.map(({ kind, from }) => [kind, from]), expected.map((one) => [...one]))
+    }
+  }
 })
 
 test('an archive that says otherwise than the home is no help: the fork shows', async (t) => {

@@ -17,7 +17,7 @@ const order: AuditEvent = {
     runs: [{ agent: keyOf('web1'), fact }, { agent: keyOf('web1'), fact: { ...fact, by: 'agent', state: 'received', startedAt: null, exitCode: null, code: null, detail: null } }]
   }
 }
-const found: AuditEvent = { kind: 'finding', nameOf, finding: { kind: 'altered', author: keyOf('web1'), incarnation: 'abcdefghijklmnopqrstuvwxyz' as Incarnation, from: 7, through: 7, detail: 'a signature of the entry is not valid', entries: [] } }
+const found: AuditEvent = { kind: 'finding', nameOf, finding: { kind: 'altered', author: keyOf('web1'), incarnation: 'abcdefghijklmnopqrstuvwxyz' as Incarnation, from: 7, through: 7, detail: 'a signature of the entry is not valid', entries: [], thaw: null } }
 const summary = (faults: number): AuditEvent => ({ kind: 'summary', summary: { mesh: meshId, logs: 2, entries: 9, orders: 1, faults, forks: 0, exported: null } })
 
 const play = (...events: AuditEvent[]) => {
@@ -69,4 +69,17 @@ test('writ audit --json prints a line for each order and finding, and one for th
 test('an order of which only the receipts are held is shown as such', async (t) => {
   const own: AuditEvent = { ...order, order: { ...order.order, given: null, cancels: [] } } as AuditEvent
   t.regex((await transcript(['audit', '--home', '/a'], play(own, summary(0)))).stdout, /the order itself is not held here/)
+})
+
+test('a fork that was thawed is shown with who chose what', async (t) => {
+  const fork: AuditEvent = {
+    kind: 'finding',
+    nameOf,
+    finding: { kind: 'fork', author: keyOf('web1'), incarnation: 'abcdefghijklmnopqrstuvwxyz' as Incarnation, from: 4, through: 4, detail: 'two entries', entries: ['k'.repeat(52) as RecordId], thaw: { keep: 'k'.repeat(52) as RecordId, admin: keyOf('ada'), at: now } }
+  }
+  const shown = await transcript(['audit', '--home', '/a'], play(fork, summary(0)))
+  t.is(shown.stdout, `fork  web1 (${keyOf('web1').slice(0, 12)}, life abcdef), entry 4: two entries: kkkkkkkkkkkk; admin let kkkkkkkkkkkk count, ${at(now)}\n`)
+  t.is(shown.exitCode, 0)
+  const [line] = (await transcript(['audit', '--home', '/a', '--json'], play(fork, summary(0)))).stdout.split('\n')
+  t.like(JSON.parse(line ?? ''), { finding: 'fork', thaw: { adminName: 'admin', at: now } })
 })

@@ -28,7 +28,7 @@ for (const { name } of scenarios) {
       const report = await simulate(t, name, seed)
       t.deepEqual(report.violations, [], `seed ${seed}`)
       t.not(report.convergedAfterMs, null)
-      t.true(report.events > 500)
+      t.true(report.events > 200)
     }
   })
 }

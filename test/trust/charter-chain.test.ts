@@ -145,6 +145,9 @@ test('somebody who knows so many versions is told the later ones, oldest first',
   t.deepEqual(chartersAfter(chain, 1), [second.bytes, third.bytes])
   t.deepEqual(chartersAfter(chain, 3), [])
   t.deepEqual(chartersAfter(chain, 9), [])
+  const both = second.bytes.length + third.bytes.length
+  t.deepEqual(chartersAfter(chain, 1, both), [second.bytes, third.bytes])
+  t.deepEqual(chartersAfter(chain, 1, both - 1), [second.bytes])
 })
 
 test('who was an admin or an enroller once is remembered, and who never was is not', (t) => {

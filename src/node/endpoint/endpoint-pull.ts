@@ -38,7 +38,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   await deps.queue.makeDurable()
   const { endpoints, neighbours } = deps.directory.page()
   const answer: PullAnswer = {
-    charters: chartersAfter(deps.charters.chain, request.charterVersion),
+    charters: chartersAfter(deps.charters.chain, request.charterVersion, limits.sync.chartersBytesMax),
     acknowledged: lives,
     history,
     endpoints,

@@ -33,7 +33,7 @@ async function* answerPages(deps: QueryDeps, request: QueryRequest, signal: Abor
       for (const nodes of inPages(queue.nodes())) yield { kind: 'nodes', nodes: nodes.map((node) => ({ ...node, addresses: [...node.addresses] })) }
       return
     case 'endpoints':
-      yield { kind: 'endpoints', endpoints: endpointAddresses(queue.profiles()), charters: chartersAfter(deps.charters.chain, 0) }
+      yield { kind: 'endpoints', endpoints: endpointAddresses(queue.profiles()), charters: chartersAfter(deps.charters.chain, 0, limits.sync.chartersBytesMax) }
       return
     case 'orders':
       for (const orders of inPages(await queue.orders({ sinceMs: request.since, limit: limits.query.rowsMax }))) yield { kind: 'orders', orders }
