@@ -68,7 +68,7 @@ export const runSimulation = async (options: SimulationOptions): Promise<RunRepo
   const random = new SeededRandom(`${scenario.name}/${seed}`)
   const fleet = random.stream('fleet')
   // Small fleets more often: they cost less, and meet the edges sooner.
-  const drawn = 10 + Math.floor(51 * fleet.fraction() ** 4)
+  const drawn = 10 + Math.floor(51 * fleet.fraction() ** 6)
   const nodes = options.nodes ?? drawn
   const endpoints = scenario.drawEndpoints(nodes, fleet)
   const world = createWorld(`${scenario.name}/${seed}`, { endpoints, agents: nodes - endpoints })
