@@ -1,27 +1,9 @@
 /** The job machine where its memory or its clock is not to be believed. */
 import test from 'ava'
-import { commandOrder, machineOptions, mesh } from './workbench.ts'
-import { JobWorld } from './job-world.ts'
-import type { Order } from '../../src/executor/job-events.ts'
-import type { JobMachineOptions } from '../../src/executor/job-events.ts'
-import type { IndicationBody } from '../../src/record/indication.ts'
+import { machineOptions, mesh } from './workbench.ts'
+import { createWorld, JobWorld, orderOf, runningWorld } from './job-world.ts'
 
 const { now } = mesh
-
-const orderOf = (change: Partial<IndicationBody> = {}): Order => {
-  const { id, indication, bundle } = commandOrder(['true'], change)
-  return { id, body: indication.body, bundle }
-}
-
-const createWorld = (options: Partial<JobMachineOptions> = {}): JobWorld => new JobWorld({ ...machineOptions, ...options }, now)
-
-/** A world in which `order` runs. */
-const runningWorld = (order: Order, options: Partial<JobMachineOptions> = {}): JobWorld => {
-  const world = createWorld(options)
-  world.order(order)
-  world.bring(order.id)
-  return world
-}
 
 test('nothing starts before all is adopted that is known, and then it does', (t) => {
   const order = orderOf()

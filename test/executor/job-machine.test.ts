@@ -1,28 +1,10 @@
 import test from 'ava'
 import { reject } from '../../src/base/result.ts'
-import { commandOrder, machineOptions, mesh } from './workbench.ts'
-import { JobWorld } from './job-world.ts'
-import type { Order } from '../../src/executor/job-events.ts'
-import type { JobMachineOptions } from '../../src/executor/job-events.ts'
+import { machineOptions, mesh } from './workbench.ts'
+import { createWorld, orderOf, runningWorld } from './job-world.ts'
 import type { RunReport } from '../../src/executor/outcome.ts'
-import type { IndicationBody } from '../../src/record/indication.ts'
 
 const { now } = mesh
-
-const orderOf = (change: Partial<IndicationBody> = {}): Order => {
-  const { id, indication, bundle } = commandOrder(['true'], change)
-  return { id, body: indication.body, bundle }
-}
-
-const createWorld = (options: Partial<JobMachineOptions> = {}): JobWorld => new JobWorld({ ...machineOptions, ...options }, now)
-
-/** A world in which `order` runs. */
-const runningWorld = (order: Order, options: Partial<JobMachineOptions> = {}): JobWorld => {
-  const world = createWorld(options)
-  world.order(order)
-  world.bring(order.id)
-  return world
-}
 
 test('the life of an order, effect by effect', (t) => {
   const order = orderOf()

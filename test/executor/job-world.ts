@@ -4,11 +4,12 @@
  */
 import { reject, accept, type Result } from '../../src/base/result.ts'
 import { sealStatement } from '../../src/executor/statement-sealing.ts'
-import { mesh, node } from './workbench.ts'
+import { commandOrder, machineOptions, mesh, node } from './workbench.ts'
 import { validityStart } from '../../src/trust/order.ts'
 import { JobMachine } from '../../src/executor/job-machine.ts'
 import type { IndicationId, Millis } from '../../src/base/brand.ts'
 import type { JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from '../../src/executor/job-events.ts'
+import type { IndicationBody } from '../../src/record/indication.ts'
 import type { RunReport } from '../../src/executor/outcome.ts'
 import type { ExecutorState, StatementBody } from '../../src/record/statement.ts'
 
@@ -203,4 +204,19 @@ export class JobWorld {
   #check(holds: boolean, problem: string): void {
     if (!holds) this.problems.push(problem)
   }
+}
+
+export const orderOf = (change: Partial<IndicationBody> = {}): Order => {
+  const { id, indication, bundle } = commandOrder(['true'], change)
+  return { id, body: indication.body, bundle }
+}
+
+export const createWorld = (options: Partial<JobMachineOptions> = {}): JobWorld => new JobWorld({ ...machineOptions, ...options }, mesh.now)
+
+/** A world in which `order` runs. */
+export const runningWorld = (order: Order, options: Partial<JobMachineOptions> = {}): JobWorld => {
+  const world = createWorld(options)
+  world.order(order)
+  world.bring(order.id)
+  return world
 }
