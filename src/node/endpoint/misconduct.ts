@@ -10,3 +10,11 @@ export const blameForEntries = (network: Pick<Network, 'blame'>, sender: KeyId, 
   const worst = rejections.find(({ code, entry }) => isGarbage(code) && (entry === null || !taken.has(entry)))
   if (worst !== undefined) network.blame(sender, worst.code, worst.detail)
 }
+
+/**
+ * The same for entries that another endpoint hands on. It may hold one by the word of a later entry that links to it and did
+ * not fit into this message: only a message that brings nothing at all is its fault.
+ */
+export const blameForHistory = (network: Pick<Network, 'blame'>, sender: KeyId, report: Pick<MergeReport, 'accepted' | 'rejections'>): void => {
+  if (report.accepted.length === 0) blameForEntries(network, sender, report)
+}
