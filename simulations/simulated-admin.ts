@@ -133,7 +133,7 @@ export class SimulatedAdmin {
       ledger.noteOrder(order)
       return { content: { kind: 'indication', indication: indication.bytes }, with: order }
     })
-    this.#submit(entry.appended, await this.#content.readInline(payload), entry.with.heldBy, branch)
+    void this.#submit(entry.appended, await this.#content.readInline(payload), entry.with.heldBy, branch)
     return entry.with
   }
 
@@ -143,7 +143,10 @@ export class SimulatedAdmin {
       const body = { mesh: world.chain.mesh, admin: identity.signer.key, indication: order.indication, action: 'cancel' as const, at: this.clock.now() }
       return { content: { kind: 'control', control: sealRecord(controlKind, body, [identity.signer]).bytes }, with: null }
     })
-    this.#submit(appended, null, new Set(), undefined)
+    const heldBy = new Set<KeyId>()
+    await this.#submit(appended, null, heldBy, undefined)
+    // A restore took it back before anybody held it, and the command with it: the operator sees that it failed, and says it again.
+    if (heldBy.size === 0) await this.cancel(order)
   }
 
   /** The log is opened for one append, as by a command. Whoever tells two stories asks nobody what is known of the first. */
@@ -187,8 +190,8 @@ export class SimulatedAdmin {
     }
   }
 
-  #submit(entry: Verified<EntryBody>, payload: Uint8Array | null, heldBy: Set<KeyId>, branch: Branch | undefined): void {
-    this.#submitToAll(entry, payload, heldBy, branch ?? this.#whole).catch((error: unknown) => {
+  #submit(entry: Verified<EntryBody>, payload: Uint8Array | null, heldBy: Set<KeyId>, branch: Branch | undefined): Promise<void> {
+    return this.#submitToAll(entry, payload, heldBy, branch ?? this.#whole).catch((error: unknown) => {
       // Who tells two stories is found out.
       if (branch === undefined) this.#deps.ledger.violate('submitted', `the admin could not submit: ${String(error)}`)
     })

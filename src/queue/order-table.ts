@@ -55,6 +55,8 @@ export class OrderTable {
   readonly #chain: () => CharterChain
   readonly #clock: Clock
   readonly #loaded = new Map<IndicationId, LoadedOrder>()
+  /** All orders that expire from then on are in memory. */
+  #completeFrom: Millis = Number.POSITIVE_INFINITY
   readonly #controls = new Map<IndicationId, readonly Control[]>()
 
   private constructor({ store, nodes, chain, clock }: OrderTableDeps) {
@@ -65,17 +67,35 @@ export class OrderTable {
   }
 
   static async open(deps: OrderTableDeps): Promise<OrderTable> {
-    const { store, clock } = deps
+    const { store } = deps
     const table = new OrderTable(deps)
     for await (const [, bytes] of store.entries(ranges.controls)) {
       const decoded = decodeRecord(controlKind, bytes)
       if (decoded.ok && decoded.value.body.action === 'cancel') table.#addControl(decoded.value as Control)
     }
-    for (const key of await collectKeys(store, ranges.expiringFrom(Math.max(0, clock.now() - limits.trust.clockToleranceMs)))) {
-      const order = await table.get(lastPart(key) as IndicationId)
-      if (order !== undefined) table.#loaded.set(order.indication.id, { ...order, roster: await table.rosterOf(order) })
-    }
+    await table.takeUp()
     return table
+  }
+
+  /** Whether all orders are in memory that have not expired. */
+  get isComplete(): boolean {
+    return this.#openFrom() >= this.#completeFrom
+  }
+
+  /** Into memory with what is missing there: when it is opened, and when a clock was set back that took orders for expired. No call beside a merge. */
+  async takeUp(): Promise<void> {
+    const from = this.#openFrom()
+    for (const key of await collectKeys(this.#store, ranges.expiringFrom(from))) {
+      const id = lastPart(key) as IndicationId
+      const order = this.#loaded.has(id) ? undefined : await this.get(id)
+      if (order !== undefined) this.#loaded.set(id, { ...order, roster: await this.rosterOf(order) })
+    }
+    this.#completeFrom = from
+  }
+
+  /** Orders that expire earlier are over for everybody. */
+  #openFrom(): Millis {
+    return Math.max(0, this.#clock.now() - limits.trust.clockToleranceMs)
   }
 
   /** Orders in memory: all that have not expired, and some that have. */
@@ -126,7 +146,11 @@ export class OrderTable {
       const { id, body, bytes } = indication
       stage.changes.push(put(keys.order(id), bytes), put(keys.age(body.createdAt, id), emptyValue), put(keys.expiry(body.expiresAt, id), emptyValue))
       // History that a new endpoint catches up on is not kept in memory.
-      if (body.expiresAt < this.#clock.now() - limits.trust.clockToleranceMs) continue
+      const openFrom = this.#openFrom()
+      if (body.expiresAt < openFrom) {
+        stage.onceWritten(() => this.#forgetBelow(openFrom))
+        continue
+      }
       const order = { indication, isTarget: compileTarget(body.target) }
       const stored = await this.#readStates(id)
       stage.onceWritten(() => this.#loaded.set(id, { ...order, roster: this.#buildRoster(order, stored) }))
@@ -231,6 +255,12 @@ export class OrderTable {
     const closed = [...this.#loaded.values()].map(({ indication }) => indication).filter(({ body }) => body.expiresAt < expiresAt)
     closed.sort((left, right) => right.body.expiresAt - left.body.expiresAt || compareText(left.id, right.id))
     for (const { id } of closed.slice(limits.queue.closedOrdersMax)) this.#loaded.delete(id)
+    if (closed.length > limits.queue.closedOrdersMax) this.#forgetBelow(expiresAt)
+  }
+
+  /** Some order that expires before then is not in memory. */
+  #forgetBelow(expiresAt: Millis): void {
+    this.#completeFrom = Math.max(this.#completeFrom, expiresAt)
   }
 
   async #readStates(id: IndicationId): Promise<StoredStates> {

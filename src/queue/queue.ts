@@ -280,6 +280,11 @@ export class Queue {
     return payloadsOf(this.#tables.orders, now)
   }
 
+  /** Takes up orders again that a clock which was ahead took for expired; nothing to do while the clock goes on. */
+  async lookAtClock(): Promise<void> {
+    if (!this.#tables.orders.isComplete) await this.#mutex.run(async () => this.#tables.orders.takeUp())
+  }
+
   /** Drops what retention lets go, in parts between which merges get their turn. */
   async prune(now: Millis): Promise<PruneReport> {
     const { retention } = this.#options

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { MemoryStore } from '../../src/base/memory-store.ts'
 import { limits } from '../../src/base/limits.ts'
 import { isNotAttempted } from '../../src/queue/views.ts'
 import { decodeRecord } from '../../src/record/record.ts'
@@ -226,4 +227,23 @@ test('with remove, a row goes once it has ended and is not handed out again, and
   t.deepEqual(await queue.prune(madeAt), { orders: 0, rows: 0 })
   t.deepEqual(await queue.prune(madeAt + dayMs + limits.trust.clockToleranceMs + 1), { orders: 1, rows: 0 })
   t.deepEqual(await queue.orders(), [])
+})
+
+test('an order that came while the clock was a day ahead is handed out once that is set right, and so is one that was there when the store was opened', async (t) => {
+  const world = new World()
+  const agent = world.agent('web1')
+  const store = new MemoryStore()
+  let aheadMs = 2 * dayMs
+  const now = () => madeAt + aheadMs
+  const queue = await world.queue({ store, now })
+  world.order({ name: 'came' })
+  await queue.merge(bytesOf(...agent.entries, ...world.admin.entries), 'test')
+  const opened = await world.queue({ store, now })
+  const handedBy = async (each: typeof queue): Promise<number> => {
+    await each.lookAtClock()
+    return each.notAttempted(agent.key, now(), new Set(), plenty).orders.length
+  }
+  t.deepEqual([await handedBy(queue), await handedBy(opened)], [0, 0])
+  aheadMs = 0
+  t.deepEqual([await handedBy(queue), await handedBy(opened)], [1, 1])
 })

@@ -36,6 +36,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const history = await readHistory(deps, agent, request.wanted)
   // What gossip brought is not on disk yet, and an agent drops what is acknowledged.
   await deps.queue.makeDurable()
+  await deps.queue.lookAtClock()
   const { endpoints, neighbours } = deps.directory.page()
   const answer: PullAnswer = {
     charters: chartersAfter(deps.charters.chain, request.charterVersion, limits.sync.chartersBytesMax),
