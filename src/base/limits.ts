@@ -245,6 +245,8 @@ export const limits = {
     stopGraceMs: 10 * second,
     cacheBytesMax: 4096 * MiB,
     frameBytesMax: 1 * MiB,
+    /** In one message to the executor: leaves room for the largest one more, and for what is around them. */
+    chartersBytesMax: 512 * KiB,
     chunkBytesMax: 256 * KiB,
     /** In one message: at 16 KiB each they fill half a frame. */
     adoptedStatementsMax: 32,

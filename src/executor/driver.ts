@@ -11,7 +11,7 @@ import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
-import type { CharterChain } from '../trust/charter-chain.ts'
+import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
@@ -106,7 +106,7 @@ export class ExecutorDriver {
     const { journal, outputs, log, signer, verifier } = this.#deps
     const outbox = new Outbox(channel, outputs, log)
     this.#outbox = outbox
-    outbox.push({ kind: 'ready', executor: signer.key, charterVersion: verifier.chain.current.version })
+    outbox.push({ kind: 'ready', executor: signer.key, charterVersion: verifier.chain.current.version, charterHead: headOf(verifier.chain) })
     for (const statement of journal.unkept()) outbox.pushStatement(statement)
     this.#dispatch({ kind: 'agent-started' })
   }
@@ -200,10 +200,11 @@ export class ExecutorDriver {
   }
 
   async #receiveAdopted(batch: number, statements: readonly Uint8Array[]): Promise<void> {
+    const outbox = this.#outbox
     for (const statement of this.#adoption.open(statements)) this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
     while (this.#performing !== undefined) await this.#performing
-    // Not confirmed before all of it is written down.
-    if (!this.#failed) await this.#backlog.insist(async () => this.#outbox?.push({ kind: 'adopted', batch }))
+    // Not confirmed before all of it is written down, nor to another agent process, which counts its own.
+    if (!this.#failed) await this.#backlog.insist(async () => (this.#outbox === outbox ? outbox?.push({ kind: 'adopted', batch }) : undefined))
   }
 
   #dispatch(event: JobEvent): void {

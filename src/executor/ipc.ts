@@ -16,8 +16,8 @@ const codeSchema = v.pipe(textSchema(64), v.minLength(1))
 const detailSchema = textSchema(1024)
 
 const toAgentSchema = v.variant('kind', [
-  /** The first message; the agent answers with the charters after `charterVersion` and the orders without an outcome. */
-  v.strictObject({ kind: v.literal('ready'), executor: keyIdSchema, charterVersion: countSchema }),
+  /** The first message; the agent answers with the charters that come after this newest one, or with all where it knows another of that version, and the orders without an outcome. */
+  v.strictObject({ kind: v.literal('ready'), executor: keyIdSchema, charterVersion: countSchema, charterHead: recordIdSchema }),
   /** After each `ready`: an order that has no outcome here. An agent that has started anew may know nothing of it. */
   v.strictObject({ kind: v.literal('held'), indication: bytesSchema(limits.record.indicationBytesMax), running: v.boolean() }),
   /** The bytes of this order's payload are awaited from offset 0; what was sent of them before counts no more. */

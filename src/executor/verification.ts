@@ -4,7 +4,7 @@
  * and never goes back.
  */
 import { accept, type Result } from '../base/result.ts'
-import { extendCharterChain, type CharterChain } from '../trust/charter-chain.ts'
+import { extendCharterChain, headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { isAuthorisedControl, judgeOrder, openControl, openIndication, type Targetable } from '../trust/order.ts'
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Bundle } from '../record/bundle.ts'
@@ -35,7 +35,7 @@ export class Verifier {
   extend(charters: readonly Uint8Array[]): Result<boolean> {
     const extended = extendCharterChain(this.#chain, charters)
     if (!extended.ok) return extended
-    const hasGrown = extended.value.versions.at(-1)?.id !== this.#chain.versions.at(-1)?.id
+    const hasGrown = headOf(extended.value) !== headOf(this.#chain)
     this.#chain = extended.value
     return accept(hasGrown)
   }

@@ -1,6 +1,6 @@
 /** The charter chain that a process goes by: grows by what peers bring, is kept before it counts, tells who listens. */
 import { accept, type Result } from '../base/result.ts'
-import { extendCharterChain, type CharterChain } from '../trust/charter-chain.ts'
+import { extendCharterChain, headOf, type CharterChain } from '../trust/charter-chain.ts'
 
 export class Charters {
   #chain: CharterChain
@@ -21,7 +21,7 @@ export class Charters {
     if (charters.length === 0) return accept(false)
     const extended = extendCharterChain(this.#chain, charters)
     if (!extended.ok) return extended
-    if (extended.value.versions.at(-1)?.id === this.#chain.versions.at(-1)?.id) return accept(false)
+    if (headOf(extended.value) === headOf(this.#chain)) return accept(false)
     this.#keep(extended.value)
     this.#chain = extended.value
     for (const listener of this.#listeners) listener(extended.value)

@@ -191,9 +191,10 @@ export class Node {
     const { content, outputs, log } = this.#deps
     const { wall: now, isTrusted } = this.#watch.look()
     if (!isTrusted) return log.warn('the clock was set: nothing is dropped until the next look', { clock: now })
-    await this.#queue?.prune(now)
+    // What frees room comes first: on a full disk the queues cannot be written.
     const { removedBlocks } = await content.retain([...this.#agent.payloads(), ...(this.#queue?.payloadsNeeded(now) ?? [])])
     await outputs.prune(now)
+    await this.#queue?.prune(now)
     log.info('housekeeping', { removedBlocks })
   }
 

@@ -9,7 +9,7 @@ import { limits } from '../base/limits.ts'
 import { compareText } from '../base/bytes.ts'
 import { charterKind, type CharterBody } from '../record/charter.ts'
 import { decodeRecord, verifyRecordSync, type Sealed, type Verified } from '../record/record.ts'
-import type { KeyId, MeshId } from '../base/brand.ts'
+import type { KeyId, MeshId, RecordId } from '../base/brand.ts'
 
 export interface CharterChain {
   readonly mesh: MeshId
@@ -69,6 +69,15 @@ export const chartersAfter = (chain: CharterChain, version: number, sizeBytesMax
       room -= length
       return room >= 0
     })
+}
+
+/** The id of the newest version. */
+export const headOf = ({ mesh, versions }: CharterChain): RecordId => versions.at(-1)?.id ?? (mesh as string as RecordId)
+
+/** How many versions two chains have in common. */
+export const sharedVersions = (left: CharterChain, right: CharterChain): number => {
+  const parted = left.versions.findIndex(({ id }, index) => right.versions[index]?.id !== id)
+  return parted === -1 ? left.versions.length : parted
 }
 
 /** Membership in any version: what was said by right stays said, so endpoints that learn charters at different times agree. */

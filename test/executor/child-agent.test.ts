@@ -4,6 +4,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { limits } from '../../src/base/limits.ts'
 import { systemClock, systemTimers } from '../../src/base/system-clock.ts'
 import { AgentProcess } from '../../src/executor/child-agent.ts'
+import { headOf } from '../../src/trust/charter-chain.ts'
 import { commandOrder, mesh, node } from './workbench.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import type { Channel } from '../../src/executor/child-channel.ts'
@@ -45,7 +46,7 @@ test('an agent has its pipe on file descriptor 3, both ways', async (t) => {
   const { channels, messages } = startAgent(t, 'sh', ['-c', 'exec cat <&3 >&3'])
   const chunk = { kind: 'payload-chunk' as const, indication: commandOrder(['true']).id, offset: 0, bytes: new Uint8Array(limits.executor.chunkBytesMax) }
   // The program sends back what it hears: a message of the executor's own is no message to it.
-  await channels[0]?.send({ kind: 'ready', executor: node.executor.key, charterVersion: 1 })
+  await channels[0]?.send({ kind: 'ready', executor: node.executor.key, charterVersion: 1, charterHead: headOf(mesh.chain) })
   await (channels[0] as unknown as Channel<ToExecutor> | undefined)?.send(chunk)
   await eventually(() => messages.length, (count) => count === 1)
   t.deepEqual(messages, [chunk])

@@ -7,13 +7,14 @@ import { limits } from '../../src/base/limits.ts'
 import { openChannel } from '../../src/executor/child-channel.ts'
 import { decodeToAgent, decodeToExecutor, encodeMessage, type ToAgent, type ToExecutor } from '../../src/executor/ipc.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { headOf } from '../../src/trust/charter-chain.ts'
 import { commandOrder, mesh, node, openWorkbench } from './workbench.ts'
 
 const order = commandOrder(['true'])
 const bytes = Uint8Array.of(1, 2, 3)
 
 const toAgent: ToAgent[] = [
-  { kind: 'ready', executor: node.executor.key, charterVersion: 1 },
+  { kind: 'ready', executor: node.executor.key, charterVersion: 1, charterHead: headOf(mesh.chain) },
   { kind: 'payload-wanted', indication: order.id },
   { kind: 'validated', indication: order.id, at: mesh.now },
   { kind: 'statement', statement: bytes },

@@ -2,11 +2,12 @@ import test from 'ava'
 import { silentLog } from '../../src/base/log.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Outbox } from '../../src/executor/outbox.ts'
-import { keyFor } from '../fixtures/mesh.ts'
+import { headOf } from '../../src/trust/charter-chain.ts'
+import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import type { Channel } from '../../src/executor/child-channel.ts'
 import type { ToAgent } from '../../src/executor/ipc.ts'
 
-const ready: ToAgent = { kind: 'ready', executor: keyFor('executor').key, charterVersion: 1 }
+const ready: ToAgent = { kind: 'ready', executor: keyFor('executor').key, charterVersion: 1, charterHead: headOf(new TestMesh().chain) }
 const hint: ToAgent = { kind: 'refused', indication: null, code: 'busy', detail: '' }
 
 test('an agent that does not read is kept no more answers than the bound; what it must hear is kept all the same', async (t) => {

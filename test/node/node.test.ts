@@ -153,7 +153,8 @@ test('a log that is longer than one question takes is handed over without waitin
 test('charters that come with an answer count at once, and the executor gets them', async (t) => {
   const all = await setUp()
   const { made, executor, join } = all
-  made.world.mesh.amend({ name: 'lab-2' })
+  // Two at once, as after some time away.
+  for (const name of ['lab-2', 'lab-3']) made.world.mesh.amend({ name })
   made.charters.learn(made.world.mesh.charters)
   await join()
   t.deepEqual(executor.orders, [{ kind: 'charters', charters: made.world.mesh.charters.slice(1) }])

@@ -6,7 +6,7 @@ import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
 import { statementKind } from '../../record/statement.ts'
-import { chartersAfter } from '../../trust/charter-chain.ts'
+import { chartersAfter, sharedVersions } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
 import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
 import { ReceiptWriter } from './receipt-writer.ts'
@@ -75,7 +75,11 @@ export class Agent {
 
   start(): void {
     this.#deps.executor.listen((message) => this.#hear(message))
-    this.#deps.charters.onChange((chain) => this.#tell({ kind: 'charters', charters: chartersAfter(chain, chain.current.version - 1) }))
+    let told = this.#deps.charters.chain
+    this.#deps.charters.onChange((chain) => {
+      this.#tellCharters(sharedVersions(told, chain))
+      told = chain
+    })
   }
 
   stop(): void {
@@ -157,11 +161,27 @@ export class Agent {
     this.#step({ kind: 'tick' })
   }
 
+  /** All above these versions, in messages that the pipe takes. */
+  #tellCharters(version: number): void {
+    let piece: Uint8Array[] = []
+    let sizeBytes = 0
+    for (const charter of chartersAfter(this.#deps.charters.chain, version)) {
+      if (sizeBytes + charter.length > limits.executor.chartersBytesMax) {
+        this.#tell({ kind: 'charters', charters: piece })
+        piece = []
+        sizeBytes = 0
+      }
+      piece.push(charter)
+      sizeBytes += charter.length
+    }
+    this.#tell({ kind: 'charters', charters: piece })
+  }
+
   async #hear(message: ToAgent): Promise<void> {
     switch (message.kind) {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
-        this.#tell({ kind: 'charters', charters: chartersAfter(this.#deps.charters.chain, message.charterVersion) })
+        this.#tellCharters(this.#deps.charters.chain.versions[message.charterVersion - 1]?.id === message.charterHead ? message.charterVersion : 0)
         if (this.#deps.ownLog.isUnused) this.#tell({ kind: 'retell' })
         if (this.#isReleased) this.#tell({ kind: 'caught-up' })
         return this.#step({ kind: 'executor-ready' })

@@ -109,7 +109,8 @@ export class LogKeeper {
       }
       this.#wanted.delete(endpoint)
       this.#answered.add(endpoint)
-      if (!this.#isReleased && endpoint !== this.#options.self) await this.#follow(this.#head.step({ kind: 'agrees', endpoint }))
+      // The own queue says nothing that counts, but what failed before, as on a full disk, is tried again.
+      if (!this.#isReleased) await this.#follow(endpoint === this.#options.self ? this.#head.decide() : this.#head.step({ kind: 'agrees', endpoint }))
       if (this.#isReleased) await this.#catchUp()
       await this.#deps.ownLog.trim(this.#answered, Math.min(2, this.#total()))
       this.#watchStranded()

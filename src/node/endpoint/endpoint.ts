@@ -81,7 +81,8 @@ export class Endpoint {
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
       const { rejections } = await this.#deps.queue.merge([entry], from)
       if (rejections.length === 0) return 'accept'
-      return rejections.some(({ code }) => isGarbage(code)) ? 'reject' : 'ignore'
+      // Whoever hands on what another wrote may have judged it by entries that are not here.
+      return rejections.some(({ code, entry: id, author }) => isGarbage(code) && (id === null || author === from)) ? 'reject' : 'ignore'
     })
   }
 
