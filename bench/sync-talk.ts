@@ -32,7 +32,7 @@ export const answerTo = (queue: Queue, chain: CharterChain, asker: KeyId): Carry
 /** Asks until there is nothing more to ask at once. */
 export const talk = async ({ queue }: OpenQueue, client: SyncClient, peer: KeyId, carry: Carry): Promise<Talk> => {
   const startedAt = performance.now()
-  const before = queue.arrival()
+  const before = queue.history.arrival
   let [bytes, roundTrips] = [0, 0]
   for (let again = true; again; ) {
     const question = await client.question(peer)
@@ -45,5 +45,5 @@ export const talk = async ({ queue }: OpenQueue, client: SyncClient, peer: KeyId
     roundTrips += 1
     bytes += asked.length + answered.length
   }
-  return { bytes, roundTrips, ms: performance.now() - startedAt, accepted: queue.arrival() - before }
+  return { bytes, roundTrips, ms: performance.now() - startedAt, accepted: queue.history.arrival - before }
 }

@@ -98,7 +98,7 @@ const serve = async (scope: Scope, source: SyncSource, program: string, args: re
         return said
       }
       if (said.kind === 'question') tell(await carry(said.question))
-      else tell(encodeCbor(await source.queue.entriesAfter(said.after, { sizeBytesMax: limits.sync.entriesBytesMax, countMax: limits.sync.entriesMax })))
+      else tell(encodeCbor(await source.queue.history.entriesAfter(said.after, { sizeBytesMax: limits.sync.entriesBytesMax, countMax: limits.sync.entriesMax })))
     }
   }
   throw new Error(`the endpoint that asks ended too early:\n${asker.log()}`)

@@ -30,10 +30,6 @@ export class Backlog {
     this.#deps = deps
   }
 
-  get isBlocked(): boolean {
-    return this.#isBlocked
-  }
-
   /** Makes a write now, if one can be made: whether it was. Errors: whatever is no failed write. */
   async attempt(write: () => Promise<void>): Promise<boolean> {
     if (this.#isBlocked) return false

@@ -8,7 +8,7 @@ import { accept, type Result } from '../base/result.ts'
 import { verifySignature, type CheckSignature } from '../record/keys.ts'
 import { listForks, type Fork } from './fork-list.ts'
 import { emptyHead, type Head } from './log.ts'
-import { ArrivalSources, type EntryBounds, type EntryPage } from './arrivals.ts'
+import { ArrivalSources, type EntryBounds } from './arrivals.ts'
 import { History } from './history.ts'
 import { dropBelowCheckpoint, logsWithCheckpoints } from './log-retention.ts'
 import { LogTable } from './log-table.ts'
@@ -162,20 +162,6 @@ export class Queue {
   /** 32 bytes over all heads: equal where the same logs are held. */
   digest(): Uint8Array {
     return this.#tables.logs.digest
-  }
-
-  /** Drawn when the store was made: tells a cursor's owner that it is a new one. */
-  storeId(): string {
-    return this.#tables.logs.storeId
-  }
-
-  /** How many entries arrived here so far: the highest cursor. */
-  arrival(): number {
-    return this.#tables.logs.arrival
-  }
-
-  async entriesAfter(arrival: number, bounds: EntryBounds): Promise<EntryPage> {
-    return this.history.entriesAfter(arrival, bounds)
   }
 
   async entriesOfLog(author: KeyId, incarnation: Incarnation, fromSequence: number, bounds: EntryBounds): Promise<Uint8Array[]> {

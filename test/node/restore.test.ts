@@ -116,7 +116,7 @@ const endsFork = test.macro(async (t, endpointsMeet: 'before' | 'after') => {
   await second.made.clock.pass(40_000)
   t.is((await other.queue.headsOf(second.network.self))[0]?.frozenAt, null)
   await second.made.queue.merge(second.made.world.admin.entries.map(({ bytes }) => bytes), 'test')
-  const meet = async () => second.made.queue.merge([...(await other.queue.entriesAfter(0, { sizeBytesMax: 1e9, countMax: 1e9 })).entries], 'sync')
+  const meet = async () => second.made.queue.merge([...(await other.queue.history.entriesAfter(0, { sizeBytesMax: 1e9, countMax: 1e9 })).entries], 'sync')
   if (endpointsMeet === 'before') await meet()
   await second.join()
   await second.made.clock.pass(80_000)

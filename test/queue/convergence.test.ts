@@ -64,6 +64,6 @@ test('a store that is opened again shows what it showed before', async (t) => {
   t.deepEqual(after.nodes(), before.nodes())
   t.deepEqual(await after.orders(), await before.orders())
   t.deepEqual(after.digest(), before.digest())
-  t.is(after.storeId(), before.storeId())
+  t.is(after.history.storeId, before.history.storeId)
   for (const { indication } of await before.orders()) t.deepEqual(await after.rowsOf(indication), await before.rowsOf(indication))
 })

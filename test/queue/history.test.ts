@@ -32,9 +32,9 @@ test('pages by arrival leave out what came from the asker, wherever a page ends'
       ;({ next, more } = page)
     }
     t.deepEqual(read, expected)
-    t.is(next, queue.arrival())
+    t.is(next, queue.history.arrival)
   }
-  t.is((await queue.history.entriesAfter(0, plenty, 'somebody else')).entries.length, queue.arrival())
+  t.is((await queue.history.entriesAfter(0, plenty, 'somebody else')).entries.length, queue.history.arrival)
 })
 
 test('what was dropped is passed over, and the page says so', async (t) => {

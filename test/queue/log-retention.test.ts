@@ -48,8 +48,8 @@ test('what lies below a checkpoint goes once its orders are gone, with its arriv
   t.is(await countRows(store, 'q/checkpoint/'), 0)
   t.is(await countRows(store, `q/cell/${order.id}`), 0)
   t.is((await queue.rowsOf(next.id))[0]?.state, 'received')
-  const page = await queue.entriesAfter(0, plenty)
-  t.deepEqual([page.entries.length, page.next, page.more], [4, queue.arrival(), false])
+  const page = await queue.history.entriesAfter(0, plenty)
+  t.deepEqual([page.entries.length, page.next, page.more], [4, queue.history.arrival, false])
   const reopened = await world.queue({ store, retention })
   t.deepEqual(await headsOf(reopened, world, agent), heads)
 })
@@ -71,13 +71,13 @@ test('entries below the base are old, whatever they say, and never a fork', asyn
   const queue = await world.queue({ retention })
   await queue.merge(entries, 'test')
   await queue.prune(afterwards)
-  const [digest, arrival] = [queue.digest(), queue.arrival()]
+  const [digest, arrival] = [queue.digest(), queue.history.arrival]
   const other = agent.branch(1)
   for (const state of ['received', 'validated', 'rejected'] as const) other.say(receipts(said(order.id, state)))
   const report = await queue.merge([...entries, ...bytesOf(...other.entries)], 'test')
   t.is(report.accepted.length, 0)
   t.true(report.duplicates >= entries.length)
-  t.deepEqual([queue.digest(), queue.arrival()], [digest, arrival])
+  t.deepEqual([queue.digest(), queue.history.arrival], [digest, arrival])
 })
 
 test('what comes late of an order that is gone leaves no row, and is forgotten in time', async (t) => {

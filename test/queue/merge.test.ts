@@ -120,12 +120,12 @@ test('what is held already is counted and changes nothing', async (t) => {
   const all = bytesOf(...world.admin.entries, ...agent.entries)
   const queue = await world.queue()
   await queue.merge(all, 'test')
-  const [digest, arrival] = [queue.digest(), queue.arrival()]
+  const [digest, arrival] = [queue.digest(), queue.history.arrival]
   const report = await queue.merge(all, 'again')
   t.is(report.duplicates, 2)
   t.is(report.accepted.length, 0)
   t.deepEqual(report.logs.map(({ sequence }) => sequence), [1, 1])
-  t.deepEqual([queue.digest(), queue.arrival()], [digest, arrival])
+  t.deepEqual([queue.digest(), queue.history.arrival], [digest, arrival])
 })
 
 const refused = test.macro({

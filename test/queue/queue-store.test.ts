@@ -46,9 +46,9 @@ for (const [name, makePlace] of Object.entries(places)) {
       handed: agents.map(({ key }) => queue.notAttempted(key, madeAt, new Set(), plenty)),
       controls: queue.controlsFor(closed.id).map(({ id }) => id),
       digest: queue.digest(),
-      arrival: await queue.entriesAfter(0, plenty),
+      arrival: await queue.history.entriesAfter(0, plenty),
       presences: queue.presencesAfter(0, plenty),
-      storeId: queue.storeId()
+      storeId: queue.history.storeId
     })
     const wanted = await answers(before)
     t.is(wanted.nodes.length, 3)
@@ -74,7 +74,7 @@ for (const [name, makePlace] of Object.entries(places)) {
     const digest = queue.digest()
     await t.throwsAsync(queue.merge(entries, 'test'), { code: 'store-write-failed' })
     t.is(batches.length, 1)
-    t.deepEqual([queue.digest(), queue.arrival(), queue.nodes(), await queue.orders()], [digest, 0, [], []])
+    t.deepEqual([queue.digest(), queue.history.arrival, queue.nodes(), await queue.orders()], [digest, 0, [], []])
     store.write = write
     const report = await queue.merge(entries, 'test')
     t.is(report.accepted.length, entries.length)
@@ -89,15 +89,15 @@ for (const [name, makePlace] of Object.entries(places)) {
     await queue.merge(entries, 'test')
     for (const bounds of [{ countMax: 2, sizeBytesMax: 1e6 }, { countMax: 100, sizeBytesMax: 1 }, plenty]) {
       const seen: string[] = []
-      let page = await queue.entriesAfter(0, bounds)
+      let page = await queue.history.entriesAfter(0, bounds)
       for (let round = 0; round < 20; round += 1) {
         t.true(page.entries.length <= bounds.countMax)
         seen.push(...page.entries.map((bytes) => Buffer.from(bytes).toString('hex')))
         if (!page.more) break
-        page = await queue.entriesAfter(page.next, bounds)
+        page = await queue.history.entriesAfter(page.next, bounds)
       }
       t.deepEqual(seen.toSorted(), entries.map((bytes) => Buffer.from(bytes).toString('hex')).sort())
-      t.is(page.next, queue.arrival())
+      t.is(page.next, queue.history.arrival)
     }
   })
 

@@ -200,15 +200,15 @@ test('with label, an order and its rows go when they are old enough, and heads a
   world.cancel(order.id)
   const queue = await world.queue({ retention: { mode: 'label', ageMs: dayMs } })
   await queue.merge(bytesOf(...world.admin.entries, ...agent.entries), 'test')
-  const [digest, arrival] = [queue.digest(), queue.arrival()]
+  const [digest, arrival] = [queue.digest(), queue.history.arrival]
   t.deepEqual(await queue.prune(madeAt + 2 * dayMs), { orders: 0, rows: 0 })
   t.is((await queue.rowsOf(order.id)).length, 1)
   t.deepEqual(await queue.prune(madeAt + 2 * dayMs + 1), { orders: 1, rows: 0 })
   t.deepEqual([await queue.orders(), await queue.rowsOf(order.id), queue.controlsFor(order.id)], [[], [], []])
-  t.deepEqual([queue.digest(), queue.arrival()], [digest, arrival])
+  t.deepEqual([queue.digest(), queue.history.arrival], [digest, arrival])
   await queue.merge(bytesOf(...world.admin.entries, ...agent.entries), 'test')
   t.deepEqual(await queue.orders(), [])
-  t.is((await queue.entriesAfter(0, plenty)).entries.length, arrival)
+  t.is((await queue.history.entriesAfter(0, plenty)).entries.length, arrival)
 })
 
 test('with remove, a row goes once it has ended and is not handed out again, and its order goes after its expiry', async (t) => {

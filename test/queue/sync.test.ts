@@ -106,7 +106,7 @@ test('a cursor outlives a restart of the asker; a new store of the answerer that
   const restarted = await sideOf(world, 'left', { store: left.store })
   t.is(kindsOf(await catchUp(world, restarted, right)), 'cursor')
   const rebuilt = { ...(await sideOf(world, 'right rebuilt')), key: right.key }
-  t.not(rebuilt.queue.storeId(), right.queue.storeId())
+  t.not(rebuilt.queue.history.storeId, right.queue.history.storeId)
   await rebuilt.queue.merge(all(world, logs), 'test')
   const rounds = await catchUp(world, restarted, rebuilt)
   t.deepEqual([kindsOf(rounds), entriesIn(rounds)], ['cursor', 0])
@@ -131,9 +131,9 @@ test('a cursor beyond what the answerer has is lost: nothing is sent before the 
   const { logs } = populate(world, 2)
   const right = await sideOf(world, 'right')
   await right.queue.merge(all(world, logs), 'test')
-  const question = { kind: 'cursor' as const, storeId: right.queue.storeId(), cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
+  const question = { kind: 'cursor' as const, storeId: right.queue.history.storeId, cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
   const answer = (await answerSync(right.queue, world.mesh.chain, right.key, question)) as CursorAnswer
-  t.deepEqual([answer.isLost, answer.entries.length, answer.next], [true, 0, right.queue.arrival()])
+  t.deepEqual([answer.isLost, answer.entries.length, answer.next], [true, 0, right.queue.history.arrival])
 })
 
 const withoutFirst = (answer: SyncAnswer): SyncAnswer => (answer.kind === 'cursor' ? { ...answer, entries: answer.entries.slice(1) } : answer)

@@ -17,5 +17,4 @@ export const enrolAnswerSchema = v.strictObject({
   endpoints: v.pipe(v.array(endpointAddressSchema), v.maxLength(64))
 })
 
-export type EnrolRequest = v.InferOutput<typeof enrolRequestSchema>
 export type EnrolAnswer = v.InferOutput<typeof enrolAnswerSchema>
