@@ -5,10 +5,14 @@ import { createHash, hash } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { isEqualBytes } from './bytes.ts'
 import { readCanonical } from './cbor-reader.ts'
+import { writeCanonical } from './cbor-writer.ts'
 import type { ReadOptions } from './cbor-reader.ts'
 import { accept, reject, type Result } from './result.ts'
 
+/** Throws where dag-cbor has no form for the value. */
 export const encodeCbor = (value: unknown): Uint8Array => {
+  const written = writeCanonical(value)
+  if (written !== undefined) return written
   const { buffer, byteOffset, length } = encode(value)
   // The library gives Buffers at times, whose `slice` is no copy.
   return new Uint8Array(buffer, byteOffset, length)
