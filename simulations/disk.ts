@@ -24,7 +24,6 @@ export class Disk {
   trap: Trap | undefined
   readonly #onDurable: (changes: readonly Change[]) => void
   #store = new MemoryStore()
-  #values = new Map<string, Uint8Array>()
   /** Of each batch that is not durable yet, what undoes it. */
   #undo: Change[][] = []
   #generation = 0
@@ -71,12 +70,11 @@ export class Disk {
   }
 
   image(): DiskImage {
-    return new Map(this.#values)
+    return new Map(this.#store.values)
   }
 
   async restore(image: DiskImage): Promise<void> {
     this.#store = new MemoryStore()
-    this.#values = new Map()
     this.#undo = []
     this.#generation += 1
     await this.#put([...image].map(([key, value]) => ({ kind: 'put' as const, key, value })))
@@ -105,15 +103,11 @@ export class Disk {
   }
 
   #put(changes: readonly Change[]): Promise<void> {
-    for (const change of changes) {
-      if (change.kind === 'put') this.#values.set(change.key, change.value)
-      else this.#values.delete(change.key)
-    }
     return this.#store.write(changes, { durable: true })
   }
 
   #undoOf(key: string): Change {
-    const value = this.#values.get(key)
+    const value = this.#store.values.get(key)
     return value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value }
   }
 

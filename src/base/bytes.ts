@@ -33,13 +33,16 @@ export const compareText = (left: string, right: string): -1 | 0 | 1 => (left < 
 /** -1, 0 or 1 by code point, which is the order of the UTF-8 bytes. UTF-16 puts U+E000 to U+FFFF above the surrogate pairs. */
 export const compareCodePoints = (left: string, right: string): -1 | 0 | 1 => {
   // Without surrogates and what lies above them the orders agree, and the engine's own comparison is many times faster.
-  if (!surrogatesAndAbove.test(left) && !surrogatesAndAbove.test(right)) return compareText(left, right)
+  if (isPlainText(left) && isPlainText(right)) return compareText(left, right)
   const length = Math.min(left.length, right.length)
   let index = 0
   while (index < length && left.charCodeAt(index) === right.charCodeAt(index)) index += 1
   if (index === length) return left.length === right.length ? 0 : left.length < right.length ? -1 : 1
   return codePointRank(left.charCodeAt(index)) < codePointRank(right.charCodeAt(index)) ? -1 : 1
 }
+
+/** Whether nothing in it is a surrogate or above: of two such texts `compareText` gives the order of the bytes. */
+export const isPlainText = (text: string): boolean => !surrogatesAndAbove.test(text)
 
 const surrogatesAndAbove = /[\ud800-\uffff]/
 const codePointRank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)

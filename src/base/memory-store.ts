@@ -6,6 +6,11 @@ export class MemoryStore implements KeyValueStore {
   readonly #values = new Map<string, Uint8Array>()
   readonly #keys = new SortedKeys()
 
+  /** As they are now: no copies. */
+  get values(): ReadonlyMap<string, Uint8Array> {
+    return this.#values
+  }
+
   async get(key: string): Promise<Uint8Array | undefined> {
     return this.#values.get(key)
   }

@@ -40,12 +40,14 @@ export class AddressBook {
   /** True when that was news. Endpoints of which nothing was said are kept: the one that answered may not know them. */
   async learn(endpoints: readonly EndpointAddress[]): Promise<boolean> {
     const known = new Map(this.#learned.map((endpoint) => [endpoint.key, endpoint]))
+    if (endpoints.every((endpoint) => isSame(endpoint, known.get(endpoint.key)))) return false
     for (const endpoint of endpoints) known.set(endpoint.key, endpoint)
     const learned = [...known.values()].sort((left, right) => compareText(left.key, right.key)).slice(0, limits.network.endpointsMax)
-    const bytes = encodeCbor(learned)
-    if (Buffer.compare(bytes, encodeCbor(this.#learned)) === 0) return false
     this.#learned = learned
-    await this.#store.write([put(bookKey, bytes)], { durable: false })
+    await this.#store.write([put(bookKey, encodeCbor(learned))], { durable: false })
     return true
   }
 }
+
+const isSame = (endpoint: EndpointAddress, known: EndpointAddress | undefined): boolean =>
+  known !== undefined && known.name === endpoint.name && known.addresses.join() === endpoint.addresses.join()

@@ -4,8 +4,8 @@
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { factOfAgent, factOfExecutor, type Told } from './fold.ts'
 import type { ThawBody } from '../record/control.ts'
-import type { CredentialBody } from '../record/credential.ts'
 import type { Verified } from '../record/record.ts'
+import type { Membership } from '../trust/admission.ts'
 import type { Indication } from '../trust/order.ts'
 import type { OpenedEntry, Rejection } from './intake.ts'
 import type { LogState, LogWork, Placed } from './log-plan.ts'
@@ -21,10 +21,10 @@ export interface Gathered {
 export const noFacts = (): Gathered => ({ indications: [], controls: [], facts: [], rejections: [] })
 
 /** A credential proves itself, wherever it stands. */
-export const gatherCredentials = (opened: readonly OpenedEntry[]): Verified<CredentialBody>[] =>
+export const gatherMemberships = (opened: readonly OpenedEntry[]): Membership[] =>
   opened.flatMap(({ content }) => {
     const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
-    return membership?.ok === true ? [membership.value.credential] : []
+    return membership?.ok === true ? [membership.value] : []
   })
 
 /**

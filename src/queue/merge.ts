@@ -9,7 +9,7 @@ import type { Result } from '../base/result.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { Sealed, Verified } from '../record/record.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import { gatherCredentials, gatherFacts, gatherThaws } from './gathering.ts'
+import { gatherMemberships, gatherFacts, gatherThaws } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
 import { logIdOf, type LogName } from './log.ts'
 import { planLogs } from './log-work.ts'
@@ -149,7 +149,7 @@ export const applyMerge = async (
   deps.logs.stage(work, stage)
   const told = gatherFacts(work)
   const withdrawal = await planWithdrawal(deps, chain, work, told)
-  await deps.orders.stageMembers(deps.nodes.stage(gatherCredentials(prepared.opened), stage), stage)
+  await deps.orders.stageMembers(deps.nodes.stage(gatherMemberships(prepared.opened), stage), stage)
   await deps.orders.stageWithdrawal(withdrawal, stage)
   const indications = await deps.orders.stageIndications(told.indications, stage)
   const controls = await deps.orders.stageControls(told.controls, stage)

@@ -5,15 +5,14 @@
 import { hash } from 'node:crypto'
 import { compareBytes, compareText } from '../base/bytes.ts'
 import { accept, reject, type Result } from '../base/result.ts'
-import type { CredentialBody } from '../record/credential.ts'
-import { inviteKind } from '../record/invite.ts'
 import { presenceKind, type PresenceBody } from '../record/presence.ts'
-import { decodeRecord, verifyRecord, type Verified } from '../record/record.ts'
+import { decodeRecord, verifyRecord } from '../record/record.ts'
 import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type Stage } from './queue-store.ts'
 import type { KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { EntryBounds } from './arrivals.ts'
+import type { Membership } from '../trust/admission.ts'
 import type { Targetable } from '../trust/order.ts'
 
 export interface Member extends MemberRow, Targetable {
@@ -75,10 +74,10 @@ export class NodeTable {
   }
 
   /** Those whose row is new or changed; they are in the table once the stage is written. */
-  stage(credentials: readonly Verified<CredentialBody>[], stage: Stage): MemberRow[] {
+  stage(memberships: readonly Membership[], stage: Stage): MemberRow[] {
     const newest = new Map<KeyId, MemberRow>()
-    for (const credential of credentials) {
-      const row = rowOf(credential)
+    for (const membership of memberships) {
+      const row = rowOf(membership)
       const known = newest.get(row.key) ?? this.#members.get(row.key)
       if (known === undefined || compareRows(known, row) < 0) newest.set(row.key, row)
     }
@@ -161,12 +160,7 @@ export class NodeTable {
   }
 }
 
-const tokenOf = (invite: Uint8Array): KeyId | null => {
-  const decoded = decodeRecord(inviteKind, invite)
-  return decoded.ok ? decoded.value.body.token : null
-}
-
-const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
+const rowOf = ({ credential: { id, body }, invite }: Membership): MemberRow => ({
   key: body.peer,
   name: body.name,
   role: body.role,
@@ -174,7 +168,7 @@ const rowOf = ({ id, body }: Verified<CredentialBody>): MemberRow => ({
   enrolledAt: body.enrolledAt,
   executor: body.executor,
   credential: id,
-  token: tokenOf(body.invite)
+  token: invite.body.token
 })
 
 const markOf = (record: Uint8Array): string => hash('sha256', record, 'base64')

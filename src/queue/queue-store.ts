@@ -45,8 +45,8 @@ export interface MemberRow {
   readonly enrolledAt: Millis
   readonly executor: KeyId
   readonly credential: RecordId
-  /** The key of the invite that it was enrolled by; null where the invite cannot be read. */
-  readonly token: KeyId | null
+  /** The key of the invite that it was enrolled by. */
+  readonly token: KeyId
 }
 
 export interface PresenceRow {

@@ -92,7 +92,9 @@ export class LogKeeper {
   async ask(endpoint: KeyId): Promise<{ readonly entries: Uint8Array[]; readonly asked: AskedLog }> {
     const { ownLog } = this.#deps
     const ends = new Map(ownLog.lives().map((life) => [life.incarnation, lastOf(life)]))
-    const entries = this.#lacking.has(endpoint) ? await ownLog.unacknowledgedFor(endpoint, limits.pull.entriesBytesMax) : []
+    // A node that has said nothing yet introduces itself: an endpoint that knows it already gets one entry in vain.
+    const isNew = ownLog.isUnused && !this.#answered.has(endpoint)
+    const entries = isNew || this.#lacking.has(endpoint) ? await ownLog.unacknowledgedFor(endpoint, limits.pull.entriesBytesMax) : []
     return { entries, asked: { wanted: this.#wanted.get(endpoint) ?? null, ends } }
   }
 

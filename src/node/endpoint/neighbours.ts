@@ -2,7 +2,7 @@
  * Which agents an endpoint proposes to each other as neighbours. Each agent gets a few of its own, spread over the
  * fleet by consistent hashing, so that the choice is stable and costs nothing that grows with the fleet.
  */
-import { compareText, toBase32, utf8 } from '../../base/bytes.ts'
+import { compareText, utf8 } from '../../base/bytes.ts'
 import { sha256 } from '../../base/codec.ts'
 import { limits } from '../../base/limits.ts'
 import type { KeyId, Millis } from '../../base/brand.ts'
@@ -14,43 +14,48 @@ export interface Neighbour {
 }
 
 interface Place {
-  readonly position: string
+  readonly position: number
   readonly neighbour: Neighbour
 }
 
 export class NeighbourRing {
   readonly #places: readonly Place[]
-  readonly #positions: ReadonlyMap<KeyId, string>
+  readonly #positions: ReadonlyMap<KeyId, number>
 
   /** Of agents that listen and were heard of within a few pull intervals. The ring `before` spares computing where those are that it had. */
   constructor(nodes: readonly NodeProfile[], now: Millis, before?: NeighbourRing) {
     this.#places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
-      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positions.get(key)) ?? positionOf(key), neighbour: { key, addresses: addresses.slice(0, 16) } }))
-      .sort((left, right) => compareText(left.position, right.position))
+      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positions.get(key)) ?? (drawPositions(key)[0] ?? 0), neighbour: { key, addresses: addresses.slice(0, 16) } }))
+      .sort((left, right) => left.position - right.position || compareText(left.neighbour.key, right.neighbour.key))
     this.#positions = new Map(this.#places.map(({ position, neighbour }) => [neighbour.key, position]))
   }
 
   /** At most `limits.network.neighboursMax`, never the agent itself. */
   choose(agent: KeyId): Neighbour[] {
     const chosen = new Map<KeyId, Neighbour>()
-    for (let turn = 0; turn < limits.network.neighboursMax; turn += 1) {
-      const place = this.#placeAfter(positionOf(`${agent}/${turn}`))
+    for (const position of drawPositions(`${agent}/neighbours`)) {
+      const place = this.#placeAfter(position)
       if (place !== undefined && place.neighbour.key !== agent) chosen.set(place.neighbour.key, place.neighbour)
     }
     return [...chosen.values()]
   }
 
-  #placeAfter(position: string): Place | undefined {
+  #placeAfter(position: number): Place | undefined {
     let low = 0
     let high = this.#places.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#places[middle]?.position ?? '') < position) low = middle + 1
+      if ((this.#places[middle]?.position ?? 0) < position) low = middle + 1
       else high = middle
     }
     return this.#places[low] ?? this.#places[0]
   }
 }
 
-const positionOf = (text: string): string => toBase32(sha256(utf8(text)))
+/** As many places on the ring as an agent has neighbours, each 32 bits of one hash. */
+const drawPositions = (text: string): number[] => {
+  const hash = sha256(utf8(text))
+  const view = new DataView(hash.buffer, hash.byteOffset, hash.byteLength)
+  return Array.from({ length: limits.network.neighboursMax }, (_, turn) => view.getUint32(4 * turn))
+}
