@@ -4,7 +4,7 @@ import { entryKind } from '../src/record/entry.ts'
 import { statementKind } from '../src/record/statement.ts'
 import { withPrefix } from '../src/base/key-value-store.ts'
 import { judgeRow } from './expectations.ts'
-import { openReader, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
+import { openReader, readArrival, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
 import type { Doubt, Ledger } from './ledger.ts'
 import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { Machine } from './machine.ts'
@@ -33,6 +33,8 @@ export class Checkers {
   readonly #states = new Map<KeyId, QueueState>()
   /** States whose cells have been looked at. */
   readonly #judged = new Set<string>()
+  /** What each endpoint holds of executors, as of a version of its disk. */
+  readonly #statements = new Map<KeyId, { readonly version: string; readonly ids: ReadonlySet<RecordId> }>()
 
   constructor(deps: CheckersDeps) {
     this.#deps = deps
@@ -136,12 +138,21 @@ export class Checkers {
     const { ledger, intruders } = this.#deps
     const [endpoint] = this.#deps.endpoints()
     if (endpoint === undefined) return []
-    const held = await readStatements(endpoint)
+    const held = await this.#readStatements(endpoint)
     return ledger.deeds().flatMap(({ agent, indication, deed }) => {
       if (intruders.has(agent)) return []
       const lost = deed.statements.filter((statement) => statement.state !== 'running' && !held.has(statement.id) && !ledger.isTakenBack(agent, statement))
       return lost.map(({ state }) => ({ checker: 'no-receipt-lost', detail: `no endpoint holds that ${this.#nameOf(agent)} said ${state} of ${ledger.orders.get(indication)?.name ?? indication}` }))
     })
+  }
+
+  async #readStatements({ key, agentDisk }: Pick<Machine, 'key' | 'agentDisk'>): Promise<ReadonlySet<RecordId>> {
+    const version = `${agentDisk.generation}/${await readArrival(agentDisk.peek())}`
+    const known = this.#statements.get(key)
+    if (known?.version === version) return known.ids
+    const ids = await readStatements(agentDisk)
+    this.#statements.set(key, { version, ids })
+    return ids
   }
 
   async #readStates(): Promise<{ name: string; state: QueueState }[]> {
@@ -168,7 +179,7 @@ export class Checkers {
 
   /** A second start after a restore is a violation where every endpoint could have told of those before. */
   async #judgeDoubt({ doer, order, earlier }: Doubt): Promise<void> {
-    const holders = await Promise.all(this.#deps.endpoints().map((endpoint) => readStatements(endpoint)))
+    const holders = await Promise.all(this.#deps.endpoints().map((endpoint) => this.#readStatements(endpoint)))
     const known = earlier.filter((id) => holders.every((held) => held.has(id)))
     if (known.length >= order.attemptsMax) this.#deps.ledger.violate('started-once', `${doer.name} started ${order.name} again after a restore, and every endpoint knew of ${known.length} starts`)
   }
@@ -185,9 +196,9 @@ const count = async (disk: Machine['executorDisk'], prefix: string): Promise<num
 }
 
 /** Of executors, in all entries that an endpoint keeps. */
-const readStatements = async ({ agentDisk }: Pick<Machine, 'agentDisk'>): Promise<Set<RecordId>> => {
+const readStatements = async (disk: Machine['agentDisk']): Promise<Set<RecordId>> => {
   const ids = new Set<RecordId>()
-  for await (const [, bytes] of agentDisk.peek().entries(withPrefix('q/entry/'))) {
+  for await (const [, bytes] of disk.peek().entries(withPrefix('q/entry/'))) {
     const entry = decodeRecord(entryKind, bytes)
     if (!entry.ok || entry.value.body.content.kind !== 'receipts') continue
     for (const receipt of entry.value.body.content.receipts) {

@@ -69,6 +69,20 @@ export const concatBytes = (parts: readonly Uint8Array[]): Uint8Array => {
   return joined
 }
 
+const kept = new Uint8Array(16 * 1024)
+
+/** As `concatBytes`, in memory that the next call writes over: for what is hashed at once. None of the parts may come from here. */
+export const concatBriefly = (parts: readonly Uint8Array[]): Uint8Array => {
+  const length = parts.reduce((total, part) => total + part.length, 0)
+  if (length > kept.length) return concatBytes(parts)
+  let offset = 0
+  for (const part of parts) {
+    kept.set(part, offset)
+    offset += part.length
+  }
+  return kept.subarray(0, length)
+}
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8')
 

@@ -112,7 +112,8 @@ export class ContactMachine {
     const ready = idle.filter(({ retryAt }) => retryAt <= now)
     const missing = Math.max(0, this.#options.wanted[kind] - (tracks.length - idle.length))
     if (missing === 0 || ready.length === 0) return []
-    const chosen = rankByRendezvous(this.#options.self, ready.map(({ contact }) => contact.key)).slice(0, missing)
+    const keys = ready.map(({ contact }) => contact.key)
+    const chosen = keys.length > missing ? rankByRendezvous(this.#options.self, keys).slice(0, missing) : keys
     return chosen.flatMap((peer) => {
       const track = this.#tracks.get(peer)
       if (track === undefined) return []

@@ -15,8 +15,9 @@ export interface Signer {
 export const signerFromSeed = (seed: Uint8Array): Signer => {
   // RFC 8410, section 7: the PKCS #8 form of an Ed25519 private key is a fixed prefix and the seed.
   const privateKey = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' })
-  const raw = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-32)
-  return { key: keyIdOf(raw), sign: (message) => new Uint8Array(sign(null, message, privateKey)) }
+  // RFC 8037, section 2: `x` is the public key.
+  const { x = '' } = privateKey.export({ format: 'jwk' })
+  return { key: keyIdOf(Buffer.from(x, 'base64url')), sign: (message) => new Uint8Array(sign(null, message, privateKey)) }
 }
 
 export const keyIdOf = (rawPublicKey: Uint8Array): KeyId => toBase32(rawPublicKey) as KeyId

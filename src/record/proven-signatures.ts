@@ -6,7 +6,7 @@
  * Only valid ones are remembered, so nobody can fill the memory but with signatures that were really made.
  */
 import { hash } from 'node:crypto'
-import { concatBytes, utf8 } from '../base/bytes.ts'
+import { concatBriefly, utf8 } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { verifySignatureSync } from './keys.ts'
 import type { KeyId } from '../base/brand.ts'
@@ -35,4 +35,4 @@ const note = (exact: string): void => {
 
 /** Equal for the very same three alone. */
 const markOf = (key: KeyId, message: Uint8Array, signature: Uint8Array): string =>
-  hash('sha256', concatBytes([utf8(`${key} ${signature.length} `), signature, message]), 'base64')
+  hash('sha256', concatBriefly([utf8(`${key} ${signature.length} `), signature, message]), 'base64')

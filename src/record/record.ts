@@ -9,7 +9,7 @@
  * A `Sealed` record has the right shape; only `verify…` makes it `Verified`, and only that may be acted upon.
  */
 import * as v from 'valibot'
-import { compareText, toBase32, utf8, concatBytes } from '../base/bytes.ts'
+import { compareText, concatBriefly, concatBytes, toBase32, utf8 } from '../base/bytes.ts'
 import { decodeCbor, encodeCbor, sha256 } from '../base/codec.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import { checkShape, bytesSchema, keyIdSchema } from '../base/schema.ts'
@@ -60,7 +60,7 @@ const domainOf = (type: string): Uint8Array => {
   return domain
 }
 
-const idOf = (type: string, bodyBytes: Uint8Array): RecordId => toBase32(sha256(signedBytes(type, bodyBytes))) as RecordId
+const idOf = (type: string, bodyBytes: Uint8Array): RecordId => toBase32(sha256(concatBriefly([domainOf(type), bodyBytes]))) as RecordId
 
 const assemble = <Body>(type: string, body: Body, bodyBytes: Uint8Array, signatures: readonly Signature[], bytes = encodeEnvelope(type, bodyBytes, signatures)): Sealed<Body> => ({
   type,
@@ -107,11 +107,10 @@ export const decodeRecord = <Body>(kind: RecordKind<Body>, received: Uint8Array)
   if (type !== kind.type) return reject('wrong-type', `a ${type} where a ${kind.type} was expected`)
   const signatures = pairs.map(([key, signature]) => ({ key, signature }))
   if (!isSortedByKey(signatures)) return reject('malformed', 'the signatures are not sorted by key, each key once')
-  const fields = decodeCbor(bodyBytes)
+  const fields = decodeCbor(bodyBytes, { views: true })
   if (!fields.ok) return fields
   const body = checkShape(kind.schema, fields.value)
-  // A copy: what came may be part of something larger, or be written over.
-  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, new Uint8Array(bytes))) : body
+  return body.ok ? accept(assemble(type, body.value, bodyBytes, signatures, bytes)) : body
 }
 
 /** Checks every signature, on the thread pool unless `check` does otherwise; `signers` says whose must be among them. */

@@ -13,43 +13,42 @@ export interface Neighbour {
   readonly addresses: string[]
 }
 
-interface Place {
-  readonly position: number
-  readonly neighbour: Neighbour
-}
-
 export class NeighbourRing {
-  readonly #places: readonly Place[]
-  readonly #positions: ReadonlyMap<KeyId, number>
+  /** In the order of their positions. */
+  readonly #neighbours: readonly Neighbour[]
+  readonly #positions: Uint32Array
+  readonly #positionOf: ReadonlyMap<KeyId, number>
 
   /** Of agents that listen and were heard of within a few pull intervals. The ring `before` spares computing where those are that it had. */
   constructor(nodes: readonly NodeProfile[], now: Millis, before?: NeighbourRing) {
-    this.#places = nodes
+    const places = nodes
       .filter(({ role, addresses, lastContactAt }) => role === 'agent' && addresses.length > 0 && lastContactAt !== null && now - lastContactAt < 4 * limits.pull.intervalMs)
-      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positions.get(key)) ?? (drawPositions(key)[0] ?? 0), neighbour: { key, addresses: addresses.slice(0, 16) } }))
+      .map(({ key, addresses }) => ({ position: (before === undefined ? undefined : before.#positionOf.get(key)) ?? drawPositions(key)[0] ?? 0, neighbour: { key, addresses: addresses.slice(0, 16) } }))
       .sort((left, right) => left.position - right.position || compareText(left.neighbour.key, right.neighbour.key))
-    this.#positions = new Map(this.#places.map(({ position, neighbour }) => [neighbour.key, position]))
+    this.#neighbours = places.map(({ neighbour }) => neighbour)
+    this.#positions = Uint32Array.from(places, ({ position }) => position)
+    this.#positionOf = new Map(places.map(({ position, neighbour }) => [neighbour.key, position]))
   }
 
   /** At most `limits.network.neighboursMax`, never the agent itself. */
   choose(agent: KeyId): Neighbour[] {
     const chosen = new Map<KeyId, Neighbour>()
     for (const position of drawPositions(`${agent}/neighbours`)) {
-      const place = this.#placeAfter(position)
-      if (place !== undefined && place.neighbour.key !== agent) chosen.set(place.neighbour.key, place.neighbour)
+      const neighbour = this.#neighbourAfter(position)
+      if (neighbour !== undefined && neighbour.key !== agent) chosen.set(neighbour.key, neighbour)
     }
     return [...chosen.values()]
   }
 
-  #placeAfter(position: number): Place | undefined {
+  #neighbourAfter(position: number): Neighbour | undefined {
     let low = 0
-    let high = this.#places.length
+    let high = this.#positions.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#places[middle]?.position ?? 0) < position) low = middle + 1
+      if ((this.#positions[middle] ?? 0) < position) low = middle + 1
       else high = middle
     }
-    return this.#places[low] ?? this.#places[0]
+    return this.#neighbours[low] ?? this.#neighbours[0]
   }
 }
 
