@@ -5,6 +5,7 @@
  * `catch-up`: new and empty, it asks until it has all. `merge`: it is fed with single entries, by pages in their order of
  * arrival, and only the merging is timed.
  */
+import { readFileSync } from 'node:fs'
 import { decodeOwn, encodeCbor } from '../src/base/codec.ts'
 import { encodeFrame, FrameDecoder } from '../src/base/framing.ts'
 import { limits } from '../src/base/limits.ts'
@@ -18,6 +19,7 @@ import type { MeshId } from '../src/base/brand.ts'
 /** As receipts reach an endpoint: some at once from many agents. */
 const batchSize = 250
 const batchesInFlight = 4
+const lookEveryMs = 100
 
 async function* framesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const decoder = new FrameDecoder(2 * limits.network.messageBytesMax)
@@ -64,12 +66,23 @@ const merge = async ({ queue }: OpenQueue, skipped: number, measured: number) =>
   return { seconds, entries, bytes: 0, roundTrips: 0 }
 }
 
+/** Kibibytes that a field of /proc/self/status names. */
+const readKiB = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+
+/** The most there was of each: memory of the process's own, and pages of files that the kernel may take back at any moment, as of LevelDB's mapped tables. */
+const most = { ownBytesMax: 0, mappedBytesMax: 0 }
+const look = (): void => {
+  most.ownBytesMax = Math.max(most.ownBytesMax, readKiB('RssAnon') * 1024)
+  most.mappedBytesMax = Math.max(most.mappedBytesMax, readKiB('RssFile') * 1024)
+}
+setInterval(look, lookEveryMs).unref()
+
 const [directory = '', mode, skipped = '0', measured = '0'] = process.argv.slice(2)
 const { mesh, charter } = decodeOwn(await read()) as { readonly mesh: MeshId; readonly charter: Uint8Array }
 const chain = openCharterChain(mesh, [charter])
 if (!chain.ok) throw new Error(chain.detail)
 const opened = await openQueue(directory, chain.value)
 const result = mode === 'catch-up' ? await catchUp(opened, chain.value) : await merge(opened, Number(skipped), Number(measured))
-say({ kind: 'result', ...result, digest: opened.queue.digest(), residentBytesMax: process.resourceUsage().maxRSS * 1024 })
+say({ kind: 'result', ...result, digest: opened.queue.digest(), residentBytesMax: process.resourceUsage().maxRSS * 1024, ...most })
 await opened.store.close()
 process.stdin.destroy()

@@ -73,7 +73,12 @@ interface Asked {
   readonly bytes: number
   readonly roundTrips: number
   readonly digest: Uint8Array
+  /** At most, both of these together. */
   readonly residentBytesMax: number
+  /** The process's own memory. */
+  readonly ownBytesMax: number
+  /** Pages of files, which the kernel may take back: the program, and LevelDB's tables. */
+  readonly mappedBytesMax: number
 }
 
 type Said = { readonly kind: 'question'; readonly question: Uint8Array } | { readonly kind: 'page'; readonly after: number } | ({ readonly kind: 'result' } & Asked)
@@ -133,7 +138,8 @@ export const runSync = async (tell: Tell, options: { readonly entries: number | 
 const perSecond = ({ entries, seconds }: Asked): number => Math.round(entries / seconds)
 
 const report = (authors: number, measured: readonly Measured[], singles: Asked, caughtUp: Asked): Report => {
-  const [singleRate, catchUpRate, residentMiB] = [perSecond(singles), perSecond(caughtUp), round(caughtUp.residentBytesMax / MiB)]
+  const [singleRate, catchUpRate] = [perSecond(singles), perSecond(caughtUp)]
+  const [residentMiB, ownMiB, mappedMiB] = [caughtUp.residentBytesMax, caughtUp.ownBytesMax, caughtUp.mappedBytesMax].map((bytes) => round(bytes / MiB)) as [number, number, number]
   const share = (by: Measured['by']): number => round(Math.max(...measured.filter((each) => each.by === by && each.missing > 0).map(({ bytes, bytesMax }) => bytes / bytesMax)), 2)
   const most = (some: readonly Measured[], of: 'bytes' | 'roundTrips'): number => Math.max(...some.map((each) => each[of]))
   const goals: Goal[] = [
@@ -147,12 +153,12 @@ const report = (authors: number, measured: readonly Measured[], singles: Asked, 
   ]
   const rows = measured.map(({ entries, missing, authors: of, by, missingBytes, bytes, bytesMax, roundTrips, ms }) => [entries, missing, of, by, missingBytes, bytes, Math.floor(bytesMax), roundTrips, round(ms)])
   return {
-    measurements: { authors, cases: measured.map((each) => ({ ...each, ms: round(each.ms) })), singleMergesPerSecond: singleRate, catchUp: { entries: caughtUp.entries, seconds: round(caughtUp.seconds), perSecond: catchUpRate, bytes: caughtUp.bytes, roundTrips: caughtUp.roundTrips, residentMiB } },
+    measurements: { authors, cases: measured.map((each) => ({ ...each, ms: round(each.ms) })), singleMergesPerSecond: singleRate, catchUp: { entries: caughtUp.entries, seconds: round(caughtUp.seconds), perSecond: catchUpRate, bytes: caughtUp.bytes, roundTrips: caughtUp.roundTrips, residentMiB, ownMiB, mappedMiB } },
     lines: [
       ...tabulate([['entries held', 'missing', 'authors', 'by', 'their bytes', 'bytes, both ways', 'at most', 'round trips', 'ms'], ...rows]),
       '',
       `single entries merged: ${singleRate} a second`,
-      `catch-up: ${caughtUp.entries} entries in ${round(caughtUp.seconds)} s, ${catchUpRate} a second, ${caughtUp.roundTrips} round trips, ${round(caughtUp.bytes / MiB)} MiB, ${residentMiB} MiB resident at most`
+      `catch-up: ${caughtUp.entries} entries in ${round(caughtUp.seconds)} s, ${catchUpRate} a second, ${caughtUp.roundTrips} round trips, ${round(caughtUp.bytes / MiB)} MiB, ${residentMiB} MiB resident at most, ${ownMiB} MiB of it own memory, ${mappedMiB} MiB of files`
     ],
     goals
   }

@@ -5,6 +5,7 @@ import { statementKind } from '../src/record/statement.ts'
 import { withPrefix } from '../src/base/key-value-store.ts'
 import { judgeRow } from './expectations.ts'
 import { openReader, readArrival, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
+import { extendCharterChain, headOf, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { Doubt, Ledger } from './ledger.ts'
 import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { Machine } from './machine.ts'
@@ -63,7 +64,7 @@ export class Checkers {
 
   /** Empty once everything has come true. What costs most is asked when the rest is in order. */
   async findUnmet(): Promise<Unmet[]> {
-    const questions = [() => this.#findDiffering(), () => this.#findUnacknowledged(), () => this.#findUnended(), () => this.#findPending(), () => this.#findLost()]
+    const questions = [() => this.#findDiffering(), () => this.#findUnacknowledged(), () => this.#findOutdated(), () => this.#findUnended(), () => this.#findPending(), () => this.#findLost()]
     for (const ask of questions) {
       const unmet = await ask()
       if (unmet.length > 0) return unmet
@@ -101,6 +102,17 @@ export class Checkers {
       const { unacknowledged } = agent.node.vitals()
       return unacknowledged === 0 ? [] : [{ checker: 'receipts-acknowledged', detail: `${unacknowledged} entries of ${name} are not held by enough endpoints` }]
     })
+  }
+
+  /** Of all charters that were made the same chain wins everywhere. */
+  async #findOutdated(): Promise<Unmet[]> {
+    const { ledger, chain } = this.#deps
+    const newest = ledger.charters.reduce(mergeCharters, chain)
+    return this.#deps.machines().flatMap(({ name, charters }) =>
+      (['agent', 'executor'] as const)
+        .filter((part) => headOf(charters[part]) !== headOf(newest))
+        .map((part) => ({ checker: 'charter-known', detail: `the ${part} of ${name} goes by version ${charters[part].current.version}, not by the version ${newest.current.version} that counts` }))
+    )
   }
 
   async #findUnended(): Promise<Unmet[]> {
@@ -187,6 +199,11 @@ export class Checkers {
   #nameOf(key: KeyId): string {
     return this.#deps.names.get(key) ?? key
   }
+}
+
+const mergeCharters = (chain: CharterChain, other: CharterChain): CharterChain => {
+  const extended = extendCharterChain(chain, other.versions.map(({ bytes }) => bytes))
+  return extended.ok ? extended.value : chain
 }
 
 const count = async (disk: Machine['executorDisk'], prefix: string): Promise<number> => {

@@ -17,7 +17,7 @@ export const judgeRow = (ledger: Ledger, order: GivenOrder, agent: KeyId, row: Q
   if (!hasEnded(row.state)) return `still ${row.state}`
   const deed = ledger.deed(agent, order.indication)
   const said = `${row.state} (${row.code ?? 'no code'}), started ${deed.starts} times`
-  const lie = findLie(row.state, deed)
+  const lie = findLie(row.state, deed, ledger.isForgetful(agent))
   if (lie !== undefined) return `${said}: ${lie}`
   const outcomes = deed.statements.filter(({ state }) => state !== 'running')
   const kept = outcomes.filter((outcome) => !ledger.isTakenBack(agent, outcome))
@@ -27,12 +27,13 @@ export const judgeRow = (ledger: Ledger, order: GivenOrder, agent: KeyId, row: Q
   return isFitting(ledger, order, agent, { state: row.state, code: row.code, deed }) ? undefined : `${said}, and should have ended as ${order.result}`
 }
 
-const findLie = (state: State, { starts, ends, statements }: Deed): string | undefined => {
+const findLie = (state: State, { starts, ends, statements }: Deed, isForgetful: boolean): string | undefined => {
   const hasEndedBy = (isSo: (end: Deed['ends'][number]) => boolean): boolean => ends.some(isSo)
   if (state === 'succeeded' && !hasEndedBy(({ exitCode }) => exitCode === 0)) return 'no process ended well'
   if (state === 'failed' && !hasEndedBy(({ exitCode, signal }) => signal !== null || exitCode !== 0)) return 'no process failed'
   // "Started" is written down before anything is: a crash in between leaves the word without the deed.
-  if (state === 'interrupted' && !statements.some((statement) => statement.state === 'running')) return 'nothing was there to be interrupted'
+  // Nor can a lost journal tell what was never started.
+  if (state === 'interrupted' && !isForgetful && !statements.some((statement) => statement.state === 'running')) return 'nothing was there to be interrupted'
   if ((state === 'expired' || state === 'rejected') && starts > 0) return 'it ran'
   return undefined
 }

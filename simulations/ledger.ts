@@ -4,6 +4,7 @@
  * things happen.
  */
 import { limits } from '../src/base/limits.ts'
+import type { CharterChain } from '../src/trust/charter-chain.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { IndicationId, KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { State } from '../src/queue/views.ts'
@@ -23,6 +24,8 @@ export interface GivenOrder {
   readonly attemptsMax: number
   /** Given by an admin that keeps to the rules, and not taken away from it: it must come to an end everywhere. */
   isPromised: boolean
+  /** Of the admin's log; null until it is written. */
+  entry: RecordId | null
   /** Endpoints that said they hold it. */
   readonly heldBy: Set<KeyId>
 }
@@ -79,6 +82,10 @@ export class Ledger {
   readonly #wrongClocks = new Set<KeyId>()
   /** What was journalled between an image and its return is on no disk any more. */
   readonly #lostSpans = new Map<KeyId, { readonly from: Millis; readonly to: Millis }[]>()
+  /** Of executors whose journals were lost: the statements that nobody else had. */
+  readonly #forgotten = new Map<KeyId, Set<RecordId>>()
+  /** Each chain as an admin made it. */
+  readonly charters: CharterChain[] = []
   readonly #clock: Clock
   readonly #startedAt: Millis
 
@@ -89,6 +96,10 @@ export class Ledger {
 
   violate(checker: string, detail: string): void {
     this.violations.push({ atMs: this.#clock.now() - this.#startedAt, checker, detail })
+  }
+
+  noteCharters(chain: CharterChain): void {
+    this.charters.push(chain)
   }
 
   /** Before it is submitted anywhere. */
@@ -130,6 +141,12 @@ export class Ledger {
     this.#lostSpans.set(agent, [...(this.#lostSpans.get(agent) ?? []), { from: imageAt, to: this.#clock.now() }])
   }
 
+  /** Its executor's journal is lost, with these statements that its agent had not kept. */
+  noteLoss(agent: KeyId, unkept: readonly RecordId[]): void {
+    this.#disturbed.add(agent)
+    this.#forgotten.set(agent, new Set([...(this.#forgotten.get(agent) ?? []), ...unkept]))
+  }
+
   deed(agent: KeyId, indication: IndicationId): Deed {
     return this.#deeds.get(`${indication}/${agent}`) ?? noDeed
   }
@@ -153,12 +170,19 @@ export class Ledger {
     return this.#lostSpans.has(agent)
   }
 
-  /** Whether what was journalled then was taken away by a restore. */
-  isTakenBack(agent: KeyId, { at }: Journalled): boolean {
+  isForgetful(agent: KeyId): boolean {
+    return this.#forgotten.has(agent)
+  }
+
+  /** Whether what was journalled then was taken away by a restore, or lost. */
+  isTakenBack(agent: KeyId, { id, at }: Journalled): boolean {
+    if (this.#forgotten.get(agent)?.has(id) === true) return true
     return this.#lostSpans.get(agent)?.some(({ from, to }) => at >= from && at <= to) === true
   }
 
   #doubt(doer: Doer, order: GivenOrder, deed: Deed): void {
+    // How often an order was started that may be repeated is lost with the journal; no other one is started again.
+    if (this.isForgetful(doer.key) && order.attemptsMax > 1) return
     const earlier = deed.statements.filter(({ state }) => state === 'running').map(({ id }) => id)
     if (this.isRestored(doer.key)) this.onDoubt({ doer, order, earlier })
     else this.violate('started-once', `${doer.name} started ${order.name} ${deed.starts} times`)

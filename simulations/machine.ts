@@ -8,6 +8,7 @@ import { limits } from '../src/base/limits.ts'
 import { isWritError } from '../src/base/errors.ts'
 import { decodeRecord } from '../src/record/record.ts'
 import { statementKind } from '../src/record/statement.ts'
+import { writeLoss } from '../src/executor/journal.ts'
 import { Charters } from '../src/node/charters.ts'
 import { createNode, type Node } from '../src/node/node.ts'
 import { Disk, type DiskImage, type Trap } from './disk.ts'
@@ -18,12 +19,13 @@ import { MemoryBlocks, SimulatedContent } from './simulated-content.ts'
 import { ProcessNetwork } from './process-network.ts'
 import { startExecutor, type SimulatedExecutor } from './simulated-executor.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
+import { withPrefix } from '../src/base/key-value-store.ts'
 import type { Change } from '../src/base/key-value-store.ts'
 import type { CharterChain } from '../src/trust/charter-chain.ts'
 import type { CheckSignature } from '../src/record/keys.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
 import type { Fabric } from './fabric.ts'
-import type { KeyId, Millis } from '../src/base/brand.ts'
+import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { Ledger } from './ledger.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Member } from './world.ts'
@@ -53,13 +55,21 @@ export interface MachineOptions {
   /** Endpoints that it knows from the beginning. */
   readonly endpoints: readonly EndpointAddress[]
   readonly gossip: boolean
+  readonly checkpointEntries: number
 }
 
 /** `stop` is orderly; the others are kills, `machine` is a power cut. */
 export type Ending = 'stop' | 'agent' | 'executor' | 'machine'
 
+/** The charters that each process keeps as a file, and writes at once. */
+export interface KeptCharters {
+  readonly agent: CharterChain
+  readonly executor: CharterChain
+}
+
 export interface MachineImage {
   readonly takenAt: Millis
+  readonly charters: KeptCharters
   readonly agent: DiskImage
   readonly executor: DiskImage
 }
@@ -105,6 +115,8 @@ export class Machine {
   #agent: AgentProcess | undefined
   #host: SimulatedNetwork | undefined
   #cancelStart: (() => void) | undefined
+  #charters: KeptCharters
+  #isForgetful = false
 
   constructor(deps: MachineDeps, member: Member, options: MachineOptions) {
     const { fabric, ledger } = deps
@@ -113,6 +125,7 @@ export class Machine {
     this.#deps = deps
     this.#member = member
     this.#options = options
+    this.#charters = { agent: options.chain, executor: options.chain }
     this.clock = new MachineClock(fabric.time)
     this.executorDisk = new Disk((changes) => noteStatements(ledger, this.key, changes))
     this.jobs = new Jobs({ time: fabric.time, random: deps.random.stream(`${this.name} jobs`), ledger, doer: () => ({ key: this.key, name: this.name, now: this.clock.now() }) })
@@ -161,7 +174,7 @@ export class Machine {
   }
 
   image(): MachineImage {
-    return { takenAt: this.#deps.fabric.time.now(), agent: this.agentDisk.image(), executor: this.executorDisk.image() }
+    return { takenAt: this.#deps.fabric.time.now(), charters: this.#charters, agent: this.agentDisk.image(), executor: this.executorDisk.image() }
   }
 
   /** Turns the machine off and puts its disks back to what they were. */
@@ -170,6 +183,7 @@ export class Machine {
     this.#deps.ledger.noteRestore(this.key, image.takenAt)
     this.#endExecutor('machine')
     this.jobs.killAll()
+    this.#charters = image.charters
     await this.agentDisk.restore(image.agent)
     await this.executorDisk.restore(image.executor)
     this.startAfter(downMs)
@@ -181,6 +195,21 @@ export class Machine {
     this.#endAgent('process')
     await this.agentDisk.restore(new Map())
     this.startAfter(downMs)
+  }
+
+  /** The executor's journal is lost; its next start finds that out. */
+  async forget(downMs: Millis): Promise<void> {
+    this.#deps.fabric.note(`forgotten by ${this.name}`)
+    this.#endExecutor('process')
+    this.jobs.killAll()
+    this.#deps.ledger.noteLoss(this.key, await readUnkept(this.executorDisk))
+    await this.executorDisk.restore(new Map())
+    this.#isForgetful = true
+    this.startAfter(downMs)
+  }
+
+  get charters(): KeptCharters {
+    return this.#charters
   }
 
   /** Pulls the cable, or plugs it in. */
@@ -215,8 +244,11 @@ export class Machine {
     const life = new Life(this.#deps.fabric.time)
     this.#executorLife = life
     try {
+      const store = this.executorDisk.open(life)
+      if (this.#isForgetful) await writeLoss(store, this.clock.now())
+      this.#isForgetful = false
       const executor = await startExecutor({
-        member: this.#member, chain: this.#options.chain, life, store: this.executorDisk.open(life), clock: this.clock, jobs: this.jobs, log,
+        member: this.#member, chain: this.#charters.executor, saveCharters: (chain) => life.isAlive && this.#keepCharters({ executor: chain }), life, store, clock: this.clock, jobs: this.jobs, log,
         wrapRunner: sabotage.runner ?? ((runner) => runner),
         fatal: (error) => this.#fail(life, error)
       })
@@ -239,12 +271,12 @@ export class Machine {
 
   async #openAgent(life: Life, executor: SimulatedExecutor): Promise<AgentProcess> {
     const { log, checkSignature, sabotage } = this.#deps
-    const { chain, endpoints, gossip } = this.#options
+    const { endpoints, gossip, checkpointEntries } = this.#options
     const { membership, peer } = this.#member
     this.#starts += 1
     // The first process draws as if it were the only one: a seed of old means what it meant.
     const random = this.#deps.random.stream(this.#starts === 1 ? this.name : `${this.name} start ${this.#starts}`)
-    const charters = new Charters(chain, () => undefined)
+    const charters = new Charters(this.#charters.agent, (chain) => life.isAlive && this.#keepCharters({ agent: chain }))
     const host = this.#connectHost(charters)
     const network = new ProcessNetwork(sabotage.network?.(host) ?? host, life)
     const content = new SimulatedContent({ blocks: this.#blocks, network, clock: this.clock, timers: life, random: random.stream('content') })
@@ -253,6 +285,7 @@ export class Machine {
       {
         endpoints,
         gossip,
+        checkpointEntries,
         pullIntervalMs: limits.pull.intervalMs,
         syncIntervalMs: limits.sync.intervalMs,
         retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs },
@@ -276,6 +309,13 @@ export class Machine {
     this.#host = host
     if (!this.#isPlugged) host.leave()
     return host
+  }
+
+  #keepCharters(newer: Partial<KeptCharters>): void {
+    const before = this.#charters
+    this.#charters = { ...before, ...newer }
+    const isBack = this.#charters.agent.current.version < before.agent.current.version || this.#charters.executor.current.version < before.executor.current.version
+    if (isBack) this.#deps.ledger.violate('charter-forward', `${this.name} went back to an earlier charter`)
   }
 
   /** A process gives up: a full disk is a reason, all else is a fault. */
@@ -331,6 +371,16 @@ export class Machine {
     this.#endExecutor('process')
     this.startAfter(downMs)
   }
+}
+
+/** Statements that the agent has not confirmed. */
+const readUnkept = async (disk: Disk): Promise<RecordId[]> => {
+  const ids: RecordId[] = []
+  for await (const [, bytes] of disk.peek().entries(withPrefix('statement/'))) {
+    const statement = decodeRecord(statementKind, bytes)
+    if (statement.ok) ids.push(statement.value.id)
+  }
+  return ids
 }
 
 const noteStatements = (ledger: Ledger, agent: KeyId, changes: readonly Change[]): void => {

@@ -9,9 +9,14 @@ import { limits } from '../src/base/limits.ts'
 import { Mutex } from '../src/base/mutex.ts'
 import { drawNonce } from '../src/base/random.ts'
 import { encodeCbor } from '../src/base/codec.ts'
+import { buildThaw } from '../src/api/fork-choice.ts'
+import { charterKind, type CharterBody } from '../src/record/charter.ts'
 import { controlKind } from '../src/record/control.ts'
 import { indicationKind, type Target } from '../src/record/indication.ts'
 import { sealRecord, type Verified } from '../src/record/record.ts'
+import { headOf } from '../src/trust/charter-chain.ts'
+import { Charters } from '../src/node/charters.ts'
+import { queryPageSchema, queryProtocol, type ForkRow } from '../src/node/protocol/query.ts'
 import { OwnLog } from '../src/queue/own-log.ts'
 import { submitAnswerSchema, submitProtocol, type SubmitAnswer, type SubmitRequest } from '../src/node/protocol/submit.ts'
 import { Disk, type DiskImage } from './disk.ts'
@@ -68,6 +73,7 @@ export class SimulatedAdmin {
   readonly #content: SimulatedContent
   readonly #whole: Branch
   readonly #life: Life
+  readonly #charters: Charters
   readonly #appending = new Mutex()
   /** Commands that were at work when the disk was put back have ended. */
   #restores = 0
@@ -77,12 +83,13 @@ export class SimulatedAdmin {
     this.#deps = deps
     this.clock = new MachineClock(fabric.time)
     this.#life = new Life(fabric.time)
+    this.#charters = new Charters(world.chain, () => undefined)
     this.#whole = { disk: new Disk(), endpoints }
     this.#network = new SimulatedNetwork(fabric, {
       self: identity.peer.key, name: identity.name, listen, door: 'admin',
       identity: { kind: 'admin', session: identity.session },
-      chain: () => world.chain,
-      learnCharters: () => undefined
+      chain: () => this.#charters.chain,
+      learnCharters: (bytes) => void this.#charters.learn(bytes)
     })
     this.#content = new SimulatedContent({ blocks: new MemoryBlocks(), network: this.#network, clock: this.clock, timers: fabric.time, random: deps.random.stream('content') })
   }
@@ -122,17 +129,18 @@ export class SimulatedAdmin {
           mesh: world.chain.mesh, admin: identity.signer.key, nonce: drawNonce(random), name: draft.name, format: 'command', payload,
           repository: { kind: 'mesh' }, parameters: {}, environment: {}, target: draft.target, prerequisites: { executables: [] },
           expected: { exitCode: 0, output: null }, createdAt: now, notBefore: now, expiresAt: now + draft.expiresInMs,
-          timeoutMs: draft.timeoutMs, idempotent: draft.idempotent, priority: 5, charterVersion: 1
+          timeoutMs: draft.timeoutMs, idempotent: draft.idempotent, priority: 5, charterVersion: this.#charters.chain.current.version
         },
         [identity.signer]
       )
       const order: GivenOrder = {
         indication: indication.id as IndicationId, bytes: indication.bytes, name: draft.name, targets: new Set(draft.targets), expiresAt: now + draft.expiresInMs, result: draft.result,
-        attemptsMax: draft.idempotent ? limits.executor.attemptsMax : 1, isPromised: branch === undefined, heldBy: new Set()
+        attemptsMax: draft.idempotent ? limits.executor.attemptsMax : 1, isPromised: branch === undefined, entry: null, heldBy: new Set()
       }
       ledger.noteOrder(order)
       return { content: { kind: 'indication', indication: indication.bytes }, with: order }
     })
+    entry.with.entry = entry.appended.id
     void this.#submit(entry.appended, await this.#content.readInline(payload), entry.with.heldBy, branch)
     return entry.with
   }
@@ -147,6 +155,68 @@ export class SimulatedAdmin {
     await this.#submit(appended, null, heldBy, undefined)
     // A restore took it back before anybody held it, and the command with it: the operator sees that it failed, and says it again.
     if (heldBy.size === 0) await this.cancel(order)
+  }
+
+  /** A new version of the charter; resolves when min(2, endpoints) have it, or a rival that wins. */
+  async amend(): Promise<void> {
+    const { world, ledger, random, endpoints, fabric } = this.#deps
+    const { chain } = this.#charters
+    const body: CharterBody = { ...chain.current, version: chain.current.version + 1, previous: headOf(chain), issuedAt: this.clock.now(), expiresAt: chain.current.expiresAt + random.between(1, 1_000_000) }
+    const learned = this.#charters.learn([sealRecord(charterKind, body, [world.root]).bytes])
+    if (!learned.ok) throw new Error(`the new charter is not valid: ${learned.detail}`)
+    ledger.noteCharters(this.#charters.chain)
+    const holders = new Set<KeyId>()
+    while (holders.size < Math.min(limits.submit.holdersWanted, endpoints.length)) {
+      for (const endpoint of endpoints) if (await this.#bringCharters(endpoint)) holders.add(endpoint.key)
+      await fabric.time.pause(retryMs)
+    }
+  }
+
+  /** Whoever says hello brings its charters along. */
+  async #bringCharters({ key, addresses }: EndpointAddress): Promise<boolean> {
+    try {
+      await this.#network.disconnect(key)
+      await this.#network.connect(key, addresses)
+      return true
+    } catch (error) {
+      if (isWritError(error)) return false
+      throw error
+    }
+  }
+
+  /** Keeps one branch, any, of each fork that some endpoint knows. */
+  async thaw(): Promise<void> {
+    const { world, identity, random, ledger } = this.#deps
+    for (const fork of await this.#askForks()) {
+      const keep = fork.branches[random.between(0, fork.branches.length - 1)]
+      if (keep === undefined) continue
+      const { appended } = await this.#append(undefined, () => ({
+        content: { kind: 'control', control: sealRecord(controlKind, buildThaw({ fork, keep }, world.chain.mesh, identity.signer.key, this.clock.now()), [identity.signer]).bytes }, with: null
+      }))
+      // The order that the branch begins with counts from now on, and those of the others do not.
+      for (const order of ledger.orders.values()) if (order.entry !== null && fork.branches.includes(order.entry)) order.isPromised = order.entry === keep
+      await this.#submit(appended, null, new Set(), undefined)
+    }
+  }
+
+  async #askForks(): Promise<ForkRow[]> {
+    const { endpoints, fabric } = this.#deps
+    for (;;) {
+      for (const { key, addresses } of endpoints) {
+        try {
+          await this.#network.connect(key, addresses)
+          const forks: ForkRow[] = []
+          for await (const bytes of this.#network.follow(key, queryProtocol, encodeCbor({ kind: 'forks' }))) {
+            const page = decodeShape(queryPageSchema, bytes, limits.network.messageBytesMax)
+            if (page.ok && page.value.kind === 'forks') forks.push(...page.value.forks)
+          }
+          return forks
+        } catch (error) {
+          if (!isWritError(error)) throw error
+        }
+      }
+      await fabric.time.pause(retryMs)
+    }
   }
 
   /** The log is opened for one append, as by a command. Whoever tells two stories asks nobody what is known of the first. */

@@ -102,6 +102,7 @@ class Pipe<Message> {
 export interface SimulatedExecutorDeps {
   readonly member: Member
   readonly chain: CharterChain
+  readonly saveCharters: (chain: CharterChain) => void
   /** Of this one process. */
   readonly life: Life
   readonly store: KeyValueStore
@@ -136,7 +137,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async (orders) => jobs.kill(orders),
       noteAhead: () => undefined,
-      saveCharters: () => undefined,
+      saveCharters: deps.saveCharters,
       fatal: deps.fatal
     },
     {

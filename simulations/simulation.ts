@@ -94,7 +94,7 @@ class Simulation {
   readonly #intruders: Intruder[] = []
   readonly #admin: SimulatedAdmin
   readonly #rival: SimulatedAdmin
-  /** Orders that are planned, and not written down yet. */
+  /** What admins plan, and have not done yet. */
   #ungiven = 0
 
   constructor(world: World, story: Story, random: SeededRandom, options: SimulationOptions) {
@@ -154,7 +154,7 @@ class Simulation {
   }
 
   async #findUnmet(): Promise<Unmet[]> {
-    return this.#ungiven > 0 ? [{ checker: 'orders-given', detail: `${this.#ungiven} orders could not be given` }] : this.#checkers.findUnmet()
+    return this.#ungiven > 0 ? [{ checker: 'orders-given', detail: `${this.#ungiven} things that admins planned are not done` }] : this.#checkers.findUnmet()
   }
 
   #isRunaway(): boolean {
@@ -190,7 +190,7 @@ class Simulation {
         log: createTraceLog(this.#trace, member.name), sabotage: this.#options.sabotage ?? {}
       },
       member,
-      { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip }
+      { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip, checkpointEntries: this.#story.checkpointEntries }
     )
     this.#machines.set(machine.key, machine)
     machine.startAfter(bootAtMs)
@@ -209,7 +209,7 @@ class Simulation {
     const life = new Life(this.#time)
     const jobs = new Jobs({ time: this.#time, random, ledger: this.#ledger, doer: () => ({ key: member.peer.key, name: member.name, now: this.#time.now() }) })
     const executor = await startExecutor({
-      member, life, jobs, chain: this.#world.chain, store: new Disk().open(life), clock: this.#time, log: createTraceLog(this.#trace, member.name), wrapRunner: (runner) => runner,
+      member, life, jobs, chain: this.#world.chain, store: new Disk().open(life), clock: this.#time, saveCharters: () => undefined, log: createTraceLog(this.#trace, member.name), wrapRunner: (runner) => runner,
       fatal: (error) => this.#ledger.violate('no-fault', `the executor of ${member.name} ended: ${String(error)}`)
     })
     return executor.attach(life)
@@ -229,7 +229,9 @@ class Simulation {
         if (cancelAfterMs !== null) this.#background(cancelAfterMs, `${draft.name} could not be cancelled`, () => this.#admin.cancel(order))
       })
     }
-    const { equivocation } = this.#story
+    const { equivocation, charters, thawsAtMs } = this.#story
+    for (const { atMs, by } of charters) this.#promise(atMs, 'the charter could not be changed', () => (by === 'admin' ? this.#admin : this.#rival).amend())
+    for (const atMs of thawsAtMs) this.#promise(atMs, 'forks could not be ended', () => this.#admin.thaw())
     if (equivocation === null) return
     const [before, ...sides] = equivocation.drafts
     this.#background(equivocation.atMs, 'two stories could not be told', async () => {
@@ -240,6 +242,15 @@ class Simulation {
         const draft = sides[index]
         if (draft !== undefined) await this.#rival.give(draft, branch)
       }
+    })
+  }
+
+  /** What must have been done before the run ends. */
+  #promise(afterMs: Millis, problem: string, action: () => Promise<void>): void {
+    this.#ungiven += 1
+    this.#background(afterMs, problem, async () => {
+      await action()
+      this.#ungiven -= 1
     })
   }
 

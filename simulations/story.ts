@@ -29,6 +29,8 @@ export type Trouble =
   | { readonly kind: 'clock'; readonly host: KeyId; readonly atMs: Millis; readonly aheadMs: Millis }
   /** The disks are put back to what they were. */
   | { readonly kind: 'restore'; readonly host: KeyId; readonly imageAtMs: Millis; readonly atMs: Millis; readonly downMs: Millis }
+  /** The executor's journal is lost, and its processes end. */
+  | { readonly kind: 'forget'; readonly host: KeyId; readonly atMs: Millis; readonly downMs: Millis }
   /** What the agent's process keeps is lost: its log, and an endpoint's queues. */
   | { readonly kind: 'wipe'; readonly host: KeyId; readonly atMs: Millis; readonly downMs: Millis }
 
@@ -53,6 +55,12 @@ export interface Story {
   readonly orders: readonly PlannedOrder[]
   /** Two stories that another admin tells, each to other endpoints. */
   readonly equivocation: { readonly atMs: Millis; readonly drafts: readonly [OrderDraft, OrderDraft, OrderDraft] } | null
+  /** When an admin chooses between the branches of all forks, each time perhaps otherwise. */
+  readonly thawsAtMs: readonly Millis[]
+  /** New versions of the charter, by either admin: where both make one at a time, these are rivals. */
+  readonly charters: readonly { readonly atMs: Millis; readonly by: 'admin' | 'rival' }[]
+  /** How many entries of a node's log there are from one checkpoint to the next. */
+  readonly checkpointEntries: number
   /** From then on nothing is lost and everybody is there. */
   readonly healAtMs: Millis
 }

@@ -57,6 +57,7 @@ export class Troubles {
       case 'full': return this.#during(trouble, (isOn) => this.#fill(trouble, isOn))
       case 'clock': return this.#at(trouble.atMs, () => this.#setClock(trouble.host, trouble.aheadMs))
       case 'restore': return this.#planRestore(trouble)
+      case 'forget': return this.#at(trouble.atMs, () => this.#machine(trouble.host)?.forget(trouble.downMs))
       case 'wipe': return this.#at(trouble.atMs, () => this.#machine(trouble.host)?.wipe(trouble.downMs))
     }
   }

@@ -30,6 +30,8 @@ export interface AdminIdentity {
 
 export interface World {
   readonly startedAt: Millis
+  /** Signs charters. */
+  readonly root: Signer
   readonly chain: CharterChain
   readonly admin: AdminIdentity
   /** Another admin, who may do wrong. */
@@ -74,7 +76,7 @@ export const createWorld = (seed: string, sizes: { readonly endpoints: number; r
     return { name, signer, peer, session: sealRecord(sessionKind, session, [signer]).bytes }
   }
   return {
-    startedAt, chain: chain.value,
+    startedAt, root, chain: chain.value,
     admin: identify('admin', admin),
     rival: identify('rival', rival),
     endpoints: endpointNames.map((name) => enrol(name, invite(name, 'endpoint', {}))),

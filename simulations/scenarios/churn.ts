@@ -1,6 +1,6 @@
 /** Scenarios in which processes and machines come and go. */
 import { calmWeather } from '../fabric.ts'
-import { agentsOf, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, peace, second, stormMs } from './drawing.ts'
+import { agentsOf, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, drawPeace, second, stormMs } from './drawing.ts'
 import { planOrders } from './orders.ts'
 import type { Ending } from '../machine.ts'
 import type { KeyId, Millis } from '../../src/base/brand.ts'
@@ -40,7 +40,7 @@ export const endpointChurn: Scenario = {
     ])
     const wiped = endpoints.length > 1 && random.chance(0.4) ? random.sample(endpoints, 1) : []
     troubles.push(...wiped.map((host): Trouble => ({ kind: 'wipe', host, atMs: random.between(40 * second, 60 * second), downMs: drawDownMs(random) })))
-    return { ...peace, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
+    return { ...drawPeace(random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
   }
 }
 
@@ -54,7 +54,7 @@ export const agentChurn: Scenario = {
       const away: Trouble[] = random.chance(0.4) ? [{ kind: 'away', host, ...drawSpan(random, 40 * second) }] : []
       return [...late, ...away, ...Array.from({ length: random.between(0, 2) }, () => drawEnding(host, random))]
     })
-    return { ...peace, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
+    return { ...drawPeace(random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
   }
 }
 
@@ -63,10 +63,10 @@ export const crashStorm: Scenario = {
   name: 'crash-storm',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     gossip: random.chance(0.8),
     weather: random.chance(0.5) ? calmWeather : drawMildWeather(random),
-    troubles: everybody(world).flatMap((host) => drawCrashes(host, random)),
+    troubles: [...everybody(world).flatMap((host) => drawCrashes(host, random)), ...drawLostJournals(world, random)],
     orders: planOrders(world, random)
   })
 }
@@ -76,6 +76,12 @@ export const drawCrashes = (host: KeyId, random: SeededRandom): Trouble[] => [
   ...Array.from({ length: random.between(0, 2) }, () => drawTrap(host, random)),
   ...(random.chance(0.15) ? [drawFullDisk(host, random)] : [])
 ]
+
+/** Drawn apart, so that all else is drawn as without. */
+const drawLostJournals = (world: World, random: SeededRandom): Trouble[] => {
+  const drawn = random.stream('journals')
+  return everybody(world).filter(() => drawn.chance(0.1)).map((host) => ({ kind: 'forget', host, atMs: drawn.between(12 * second, 60 * second), downMs: drawDownMs(drawn) }))
+}
 
 /**
  * Copies of agents, of one endpoint and of the admin, taken earlier, come back while the others run on. What was done in
@@ -87,7 +93,7 @@ export const restoredBackups: Scenario = {
   tell: (world, random) => {
     const troubles = [...random.sample(agentsOf(world), Math.ceil(world.agents.length / 4)), ...random.sample(endpointsOf(world), 1)].map((host) => drawRestore(host, random))
     if (random.chance(0.5)) troubles.push(drawRestore(world.admin.peer.key, random))
-    return { ...peace, healAtMs: 100 * second, gossip: random.chance(0.8), weather: calmWeather, troubles, orders: [...planOrders(world, random), ...planLater(world, random)] }
+    return { ...drawPeace(random), healAtMs: 100 * second, gossip: random.chance(0.8), weather: calmWeather, troubles, orders: [...planOrders(world, random), ...planLater(world, random)] }
   }
 }
 

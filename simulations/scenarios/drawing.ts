@@ -1,4 +1,5 @@
 /** What several scenarios draw alike. */
+import { limits } from '../../src/base/limits.ts'
 import { calmWeather, type Weather } from '../fabric.ts'
 import type { KeyId, Millis } from '../../src/base/brand.ts'
 import type { OrderDraft } from '../simulated-admin.ts'
@@ -13,7 +14,16 @@ export const minute: Millis = 60 * second
 export const stormMs: Millis = 75 * second
 
 /** Nothing goes wrong. */
-export const peace: Omit<Story, 'orders'> = { gossip: true, weather: calmWeather, troubles: [], intruders: [], equivocation: null, healAtMs: stormMs }
+export const peace: Omit<Story, 'orders'> = { gossip: true, weather: calmWeather, troubles: [], intruders: [], equivocation: null, thawsAtMs: [], charters: [], checkpointEntries: limits.ownLog.checkpointEntries, healAtMs: stormMs }
+
+/** Nothing goes wrong, in a mesh with a past: logs meet checkpoints, and the charter may change. Drawn apart, so that all else is drawn as without. */
+export const drawPeace = (random: SeededRandom): typeof peace => {
+  const drawn = random.stream('past')
+  const charters = Array.from({ length: drawn.between(0, 2) }, () => drawn.between(10 * second, 40 * second)).flatMap((atMs) =>
+    drawn.chance(0.4) ? [{ atMs, by: 'admin' as const }, { atMs: atMs + drawn.between(0, second), by: 'rival' as const }] : [{ atMs, by: drawn.chance(0.5) ? ('admin' as const) : ('rival' as const) }]
+  )
+  return { ...peace, charters, checkpointEntries: drawn.between(3, 12) }
+}
 
 export const endpointsOf = (world: World): KeyId[] => world.endpoints.map(({ peer }) => peer.key)
 export const agentsOf = (world: World): KeyId[] => world.agents.map(({ peer }) => peer.key)

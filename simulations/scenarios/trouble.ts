@@ -1,5 +1,5 @@
 /** Scenarios of clocks, of members that mean harm, and of everything together. */
-import { agentsOf, byName, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, everybody, minute, peace, second, stormMs } from './drawing.ts'
+import { agentsOf, byName, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, everybody, minute, drawPeace, second, stormMs } from './drawing.ts'
 import { drawCrashes } from './churn.ts'
 import { drawPartition, drawSlowLinks } from './weather.ts'
 import { planOrders } from './orders.ts'
@@ -25,7 +25,7 @@ export const clockChaos: Scenario = {
     // What an admin signs for tomorrow is not done today: its clock stays within what is tolerated.
     const troubles = hosts.flatMap((host) => drawClocks(host, random, host === admin ? 0 : 0.05))
     troubles.push(...sleepers.map((host): Trouble => ({ kind: 'away', host, fromMs: 0, untilMs: 80 * second })))
-    return { ...peace, healAtMs: 85 * second, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders }
+    return { ...drawPeace(random), healAtMs: 85 * second, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders }
   }
 }
 
@@ -43,7 +43,7 @@ export const flood: Scenario = {
   name: 'flood',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
     intruders: random.sample(agentsOf(world), random.between(1, 2)).map((host) => ({ host, kind: 'flooder' as const })),
@@ -56,7 +56,7 @@ export const hostileAgent: Scenario = {
   name: 'hostile-agent',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     gossip: random.chance(0.7),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
@@ -70,13 +70,15 @@ export const equivocator: Scenario = {
   name: 'equivocator',
   drawEndpoints: drawEndpoints(2),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     gossip: random.chance(0.7),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
     intruders: random.sample(agentsOf(world), 1).map((host) => ({ host, kind: 'equivocator' as const })),
     orders: planOrders(world, random),
-    equivocation: { atMs: random.between(10 * second, 30 * second), drafts: [drawRivalOrder(world, random, 'before'), drawRivalOrder(world, random, 'left'), drawRivalOrder(world, random, 'right')] }
+    equivocation: { atMs: random.between(10 * second, 30 * second), drafts: [drawRivalOrder(world, random, 'before'), drawRivalOrder(world, random, 'left'), drawRivalOrder(world, random, 'right')] },
+    // Once everything has been told to everybody; whoever chose may choose otherwise.
+    thawsAtMs: [70 * second, 80 * second].slice(0, random.stream('thaws').between(0, 2))
   })
 }
 
@@ -89,7 +91,7 @@ export const mixed: Scenario = {
   name: 'mixed',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     healAtMs: 85 * second,
     gossip: random.chance(0.7),
     weather: random.chance(0.5) ? drawBadWeather(random) : drawMildWeather(random),

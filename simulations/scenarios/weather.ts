@@ -1,5 +1,5 @@
 /** Scenarios in which only the network is at fault. */
-import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, minute, peace, second, stormMs } from './drawing.ts'
+import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, minute, drawPeace, peace, second, stormMs } from './drawing.ts'
 import { planOrders } from './orders.ts'
 import type { OrderDraft } from '../simulated-admin.ts'
 import type { Scenario, Story, Trouble } from '../story.ts'
@@ -32,7 +32,7 @@ export const calm: Scenario = {
     if (world.agents.length > calmNodesMax) return oneOrder.tell(world, random)
     const orders = planOrders(world, random)
     const lastMs = Math.max(...orders.map(({ atMs, cancelAfterMs }) => atMs + (cancelAfterMs ?? 0)))
-    return { ...peace, orders, healAtMs: lastMs + 5 * second }
+    return { ...drawPeace(random), orders, healAtMs: lastMs + 5 * second }
   }
 }
 
@@ -53,7 +53,7 @@ const tellStorm = (world: World, random: SeededRandom): Story => {
     ...awake.filter(() => random.chance(0.5)).map((host): Trouble => ({ kind: 'away', host, ...drawSpan(random, 40 * second) })),
     ...drawSlowLinks(world, random)
   ]
-  return { ...peace, weather: drawBadWeather(random), troubles, orders, healAtMs: Math.max(stormMs, untilMs) }
+  return { ...drawPeace(random), weather: drawBadWeather(random), troubles, orders, healAtMs: Math.max(stormMs, untilMs) }
 }
 
 /** Some hosts have worse links than the rest. */
@@ -69,7 +69,7 @@ export const partitionAndHeal: Scenario = {
   name: 'partition-and-heal',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...peace,
+    ...drawPeace(random),
     gossip: random.chance(0.8),
     weather: drawMildWeather(random),
     troubles: Array.from({ length: random.between(1, 3) }).flatMap(() => drawPartition(world, random)),

@@ -64,6 +64,8 @@ export interface NodeOptions {
   readonly syncIntervalMs: Millis
   readonly retention: { readonly mode: 'label' | 'remove'; readonly ageMs: Millis }
   readonly formats: ReadonlySet<string>
+  /** Entries of the own log from one checkpoint to the next; what production takes when absent. */
+  readonly checkpointEntries?: number
 }
 
 export interface NodeVitals {
@@ -120,7 +122,7 @@ export class Node {
   /** Opens what the node has on disk, and registers its protocols; before the network starts. */
   static async open(deps: NodeDeps, options: NodeOptions): Promise<Node> {
     const { body, bytes } = deps.membership.credential
-    const ownLog = await OwnLog.open({ ...deps, mesh: body.mesh, first: { kind: 'credential', credential: bytes } })
+    const ownLog = await OwnLog.open({ ...deps, ...options, mesh: body.mesh, first: { kind: 'credential', credential: bytes } })
     const book = await AddressBook.open(deps.store, options.endpoints)
     const queue = body.role === 'endpoint' ? await Queue.open({ ...deps, chain: () => deps.charters.chain }, { retention: options.retention }) : undefined
     const node = new Node(deps, options, { ownLog, book, queue })

@@ -4,7 +4,6 @@
  * A life is written to until somebody is found to know more of it than is here, or two entries of one number: then it
  * is over, and the log goes on in a new life. What was said in it from a fork on counts nowhere, and is said again.
  */
-import { limits } from '../base/limits.ts'
 import { emptyHead, type Head } from './log.ts'
 import type { Incarnation } from '../base/brand.ts'
 
@@ -83,6 +82,6 @@ export const planTrim = ({ first, checkpoints }: Life, acknowledged: readonly nu
 export const isStranded = ({ first, closedAt }: Life, acknowledged: readonly number[]): boolean =>
   closedAt === null && first > 1 && acknowledged.length > 0 && acknowledged.every((sequence) => sequence < first - 1)
 
-/** Whether it is time for the next checkpoint. */
-export const isCheckpointDue = ({ head, first, checkpoints }: Life): boolean =>
-  head.sequence - (checkpoints.at(-1) ?? first - 1) >= limits.ownLog.checkpointEntries
+/** Whether it is time for the next checkpoint, where there is one after so many entries. */
+export const isCheckpointDue = ({ head, first, checkpoints }: Life, checkpointEntries: number): boolean =>
+  head.sequence - (checkpoints.at(-1) ?? first - 1) >= checkpointEntries

@@ -32,6 +32,8 @@ export interface OwnLogDeps {
   readonly clock: Clock
   /** What each life of the log begins with: a node's credential; nothing for an admin. */
   readonly first?: EntryContent
+  /** From one checkpoint to the next; `limits.ownLog.checkpointEntries` when absent. */
+  readonly checkpointEntries?: number
 }
 
 export class OwnLog {
@@ -98,9 +100,9 @@ export class OwnLog {
   /** Appends a checkpoint where one is due. Errors: as `append`. */
   async checkpoint(): Promise<Verified<EntryBody> | undefined> {
     return this.#mutex.run(async () => {
-      const { first } = this.#deps
+      const { first, checkpointEntries = limits.ownLog.checkpointEntries } = this.#deps
       const current = this.#current()
-      if (isAtEnd(current) || !isCheckpointDue(current)) return undefined
+      if (isAtEnd(current) || !isCheckpointDue(current, checkpointEntries)) return undefined
       return this.#append({ kind: 'checkpoint', credential: first?.kind === 'credential' ? first.credential : null }, true)
     })
   }

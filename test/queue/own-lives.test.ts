@@ -50,11 +50,11 @@ test('not in a mesh without endpoints', trims, [300, 300], 0, undefined)
 
 test('a checkpoint is due every so many entries', (t) => {
   const { checkpointEntries } = limits.ownLog
-  t.false(isCheckpointDue(life(checkpointEntries - 1)))
-  t.true(isCheckpointDue(life(checkpointEntries)))
-  t.false(isCheckpointDue(life(2 * checkpointEntries - 1, { checkpoints: [checkpointEntries] })))
-  t.true(isCheckpointDue(life(2 * checkpointEntries, { checkpoints: [checkpointEntries] })))
-  t.false(isCheckpointDue(life(2 * checkpointEntries, { first: checkpointEntries + 2 })))
+  t.false(isCheckpointDue(life(checkpointEntries - 1), checkpointEntries))
+  t.true(isCheckpointDue(life(checkpointEntries), checkpointEntries))
+  t.false(isCheckpointDue(life(2 * checkpointEntries - 1, { checkpoints: [checkpointEntries] }), checkpointEntries))
+  t.true(isCheckpointDue(life(2 * checkpointEntries, { checkpoints: [checkpointEntries] }), checkpointEntries))
+  t.false(isCheckpointDue(life(2 * checkpointEntries, { first: checkpointEntries + 2 }), checkpointEntries))
 })
 
 const strands = test.macro({

@@ -50,7 +50,7 @@ test('equal entries under other digests are caught', isJudged, ['a', 'x', 1], ['
 test('other entries under one digest are caught', isJudged, ['a', 'x', 1], ['b', 'x', 1], ['digest'])
 test('equal entries folded to other queues are caught', isJudged, ['a', 'x', 1], ['a', 'y', 1], ['fold'])
 
-const order: GivenOrder = { indication: 'order' as IndicationId, bytes: new Uint8Array(), attemptsMax: 1, isPromised: true, name: 'order', targets: new Set(['target' as KeyId]), expiresAt: startedAt, result: 'succeeded', heldBy: new Set() }
+const order: GivenOrder = { indication: 'order' as IndicationId, bytes: new Uint8Array(), attemptsMax: 1, isPromised: true, entry: null, name: 'order', targets: new Set(['target' as KeyId]), expiresAt: startedAt, result: 'succeeded', heldBy: new Set() }
 
 const starts = (now: number, ...agents: string[]): string[] => {
   const ledger = new Ledger({ now: () => now })

@@ -7,7 +7,7 @@ import type { StatementBody } from '../../src/record/statement.ts'
 
 const agent = 'agent' as KeyId
 const orderWith = (result: State): GivenOrder => ({
-  indication: 'order' as IndicationId, bytes: new Uint8Array(), name: 'order', targets: new Set([agent]), expiresAt: 100, result, attemptsMax: 1, isPromised: true, heldBy: new Set()
+  indication: 'order' as IndicationId, bytes: new Uint8Array(), name: 'order', targets: new Set([agent]), expiresAt: 100, result, attemptsMax: 1, isPromised: true, entry: null, heldBy: new Set()
 })
 
 interface Past {
