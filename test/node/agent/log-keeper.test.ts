@@ -3,6 +3,7 @@ import { Background } from '../../../src/base/background.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { MemoryStore } from '../../../src/base/memory-store.ts'
 import { LogKeeper } from '../../../src/node/agent/log-keeper.ts'
+import { drawIncarnation } from '../../../src/base/random.ts'
 import { OwnLog } from '../../../src/queue/own-log.ts'
 import { copyStore } from '../../fixtures/store-copy.ts'
 import { randomOf, receipts, said, signerOf, World } from '../../queue/world.ts'
@@ -14,7 +15,7 @@ const world = new World()
 const { node } = world.agent('a')
 const order = world.order().id
 const endpoint = signerOf('one').key
-const { checkpointEntries, precautionLivesMax, strandedMs } = limits.ownLog
+const { barrenClaimsMax, checkpointEntries, precautionLivesMax, strandedMs } = limits.ownLog
 
 let opened = 0
 const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoint?: boolean; readonly others?: number } = {}) => {
@@ -109,6 +110,28 @@ test('what the executor could not write down is not kept here either, and is ask
   await second.hear(all(first.ownLog), [lost.bytes])
   t.deepEqual(second.adopted, [statement.kind === 'executor' ? statement.statement : undefined])
   t.deepEqual([second.ownLog.lives().length, second.releases()], [2, 1])
+})
+
+const lifeOf = (name: string): KnownLife => ({ incarnation: drawIncarnation(randomOf(name)), sequence: 3, frozenAt: null })
+
+test('an endpoint that names ever new lives and shows none of them is soon asked by the timer alone', async (t) => {
+  const { hear } = await setUp()
+  let atOnce = 0
+  while (atOnce < 1000 && (await hear([lifeOf(`life ${atOnce}`)]))) atOnce += 1
+  t.is(atOnce, barrenClaimsMax)
+  t.false(await hear([lifeOf('one more')]))
+  t.false(await hear([]))
+  t.true(await hear([lifeOf('another')]), 'one that stopped is listened to again')
+})
+
+test('of what an endpoint claimed and did not show only that is remembered which it still claims', async (t) => {
+  const { hear } = await setUp()
+  const [first, second] = [lifeOf('first'), lifeOf('second')]
+  t.true(await hear([first, second]))
+  t.true(await hear([first, second]))
+  t.false(await hear([first, second]))
+  t.false(await hear([second]))
+  t.true(await hear([first, second]))
 })
 
 test('nothing is released before the own log is known, nor after a stop', async (t) => {
