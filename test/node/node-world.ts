@@ -17,11 +17,13 @@ import type { Receipt } from '../../src/record/entry.ts'
 
 export class FakeExecutor implements ExecutorLink {
   readonly told: ToExecutor[] = []
+  /** False for one whose journal cannot be written. */
+  confirms = true
   #handler: ((message: ToAgent) => void | Promise<void>) | undefined
 
   async send(message: ToExecutor): Promise<boolean> {
     this.told.push(message)
-    if (message.kind === 'adopt') await this.#handler?.({ kind: 'adopted', batch: message.batch })
+    if (message.kind === 'adopt' && this.confirms) await this.#handler?.({ kind: 'adopted', batch: message.batch })
     return true
   }
 

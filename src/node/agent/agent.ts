@@ -55,7 +55,7 @@ export class Agent {
   readonly #writer: ReceiptWriter
   readonly #stopping = new AbortController()
   /** Batches of statements that the executor has not confirmed. */
-  readonly #adopting = new Map<number, () => void>()
+  readonly #adopting = new Map<number, { readonly resolve: () => void; readonly reject: (reason: unknown) => void }>()
   #batches = 0
   #isReleased = false
   #hasPassedOver = false
@@ -84,6 +84,7 @@ export class Agent {
 
   stop(): void {
     this.#stopping.abort()
+    for (const { reject } of this.#adopting.values()) reject(this.#stopping.signal.reason)
   }
 
   /** Resolves when nothing that it began is under way. */
@@ -102,13 +103,14 @@ export class Agent {
 
   /**
    * Hands the executor what endpoints remember of its statements; resolves when it has written them down. An order that
-   * is known to have ended by then is not taken up again.
+   * is known to have ended by then is not taken up again. Errors: an abort, at a stop before that.
    */
   async adopt(statements: readonly Uint8Array[]): Promise<void> {
     for (let start = 0; start < statements.length; start += limits.executor.adoptedStatementsMax) {
+      this.#stopping.signal.throwIfAborted()
       const batch = (this.#batches += 1)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#adopting.set(batch, resolve)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      this.#adopting.set(batch, { resolve, reject })
       this.#tell({ kind: 'adopt', batch, statements: statements.slice(start, start + limits.executor.adoptedStatementsMax) })
       await promise
     }
@@ -197,7 +199,7 @@ export class Agent {
       case 'output-chunk':
         return this.#deps.outputs.keep({ cid: message.cid, offset: message.offset, sizeBytes: message.sizeBytes, bytes: message.bytes })
       case 'adopted':
-        this.#adopting.get(message.batch)?.()
+        this.#adopting.get(message.batch)?.resolve()
         return void this.#adopting.delete(message.batch)
       case 'statement':
         return this.#hearStatement(message.statement)
