@@ -24,6 +24,8 @@ export interface LogKeeperDeps {
   readonly timers: Timers
   readonly log: Log
   readonly background: Background
+  /** Resolves when the executor will say every outcome again. */
+  readonly retell: () => Promise<void>
   /** Resolves when the executor has written them down. */
   readonly adopt: (statements: readonly Uint8Array[]) => Promise<void>
   /** The log may be written, and orders may start. Again after each adoption. */
@@ -80,7 +82,12 @@ export class LogKeeper {
   }
 
   start(): void {
-    this.#later(async () => this.#follow(this.#head.decide()))
+    const { ownLog, retell } = this.#deps
+    this.#later(async () => {
+      // Before anything is said in it: whoever ends in between finds it unused again.
+      if (ownLog.isUnused) await retell()
+      await this.#follow(this.#head.decide())
+    })
   }
 
   stop(): void {

@@ -26,9 +26,11 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
   const adopted: Uint8Array[] = []
   const failing = { adopt: false }
   let releases = 0
+  let retold = 0
   const keeper = new LogKeeper(
     {
       ownLog, log, timers: time, background: new Background(log),
+      retell: async () => void (retold += 1),
       adopt: async (statements) => {
         if (failing.adopt) throw new Error('the executor is gone')
         adopted.push(...statements)
@@ -49,7 +51,7 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
       await ownLog.checkpoint()
     }
   }
-  return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases }
+  return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases, retold: () => retold }
 }
 
 const all = (ownLog: OwnLog): KnownLife[] => ownLog.lives().map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence, frozenAt: null }))
@@ -132,6 +134,16 @@ test('of what an endpoint claimed and did not show only that is remembered which
   t.false(await hear([first, second]))
   t.false(await hear([second]))
   t.true(await hear([first, second]))
+})
+
+test('a log in which nothing was said makes the executor say every outcome again, before anything else; one that was used does not', async (t) => {
+  const { store, hear, ownLog, say, retold } = await setUp()
+  t.is(retold(), 1)
+  const unused = await copyStore(store)
+  await hear(all(ownLog))
+  await say(1)
+  t.is((await setUp({ store })).retold(), 0)
+  t.is((await setUp({ store: unused })).retold(), 1)
 })
 
 test('nothing is released before the own log is known, nor after a stop', async (t) => {
