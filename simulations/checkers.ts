@@ -110,8 +110,8 @@ export class Checkers {
     const newest = ledger.charters.reduce(mergeCharters, chain)
     return this.#deps.machines().flatMap(({ name, charters }) =>
       (['agent', 'executor'] as const)
-        .filter((part) => headOf(charters[part]) !== headOf(newest))
-        .map((part) => ({ checker: 'charter-known', detail: `the ${part} of ${name} goes by version ${charters[part].current.version}, not by the version ${newest.current.version} that counts` }))
+        .filter((part) => headOf(charters.of(part)) !== headOf(newest))
+        .map((part) => ({ checker: 'charter-known', detail: `the ${part} of ${name} goes by version ${charters.of(part).current.version}, not by the version ${newest.current.version} that counts` }))
     )
   }
 

@@ -3,34 +3,30 @@
  * started again, over disks, jobs and a clock that stay. As in production the agent ends with its executor, and the
  * executor starts a new agent when one has ended.
  */
-import { accept } from '../src/base/result.ts'
 import { limits } from '../src/base/limits.ts'
 import { isWritError } from '../src/base/errors.ts'
-import { decodeRecord } from '../src/record/record.ts'
-import { statementKind } from '../src/record/statement.ts'
 import { writeLoss } from '../src/executor/journal.ts'
 import { Charters } from '../src/node/charters.ts'
 import { createNode, type Node } from '../src/node/node.ts'
 import { Disk, type DiskImage, type Trap } from './disk.ts'
+import { KeptCharters } from './kept-charters.ts'
 import { Jobs } from './jobs.ts'
+import { noteStatements, readUnkept } from './journal-watch.ts'
 import { Life } from './life.ts'
 import { MachineClock } from './machine-clock.ts'
-import { MemoryBlocks, SimulatedContent } from './simulated-content.ts'
+import { MemoryBlocks, noOutputs, SimulatedContent } from './simulated-content.ts'
 import { ProcessNetwork } from './process-network.ts'
 import { startExecutor, type SimulatedExecutor } from './simulated-executor.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
-import { withPrefix } from '../src/base/key-value-store.ts'
-import type { Change } from '../src/base/key-value-store.ts'
 import type { CharterChain } from '../src/trust/charter-chain.ts'
 import type { CheckSignature } from '../src/record/keys.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
 import type { Fabric } from './fabric.ts'
-import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
+import type { KeyId, Millis } from '../src/base/brand.ts'
 import type { Ledger } from './ledger.ts'
 import type { Log } from '../src/base/log.ts'
 import type { Member } from './world.ts'
 import type { Network } from '../src/node/network/network.ts'
-import type { OutputStore } from '../src/node/agent/output-shelf.ts'
 import type { Runner } from '../src/executor/child-runner.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
@@ -61,15 +57,9 @@ export interface MachineOptions {
 /** `stop` is orderly; the others are kills, `machine` is a power cut. */
 export type Ending = 'stop' | 'agent' | 'executor' | 'machine'
 
-/** The charters that each process keeps as a file, and writes at once. */
-export interface KeptCharters {
-  readonly agent: CharterChain
-  readonly executor: CharterChain
-}
-
 export interface MachineImage {
   readonly takenAt: Millis
-  readonly charters: KeptCharters
+  readonly charters: ReturnType<KeptCharters['image']>
   readonly agent: DiskImage
   readonly executor: DiskImage
 }
@@ -102,6 +92,7 @@ export class Machine {
   readonly agentDisk = new Disk()
   readonly executorDisk: Disk
   readonly jobs: Jobs
+  readonly charters: KeptCharters
   readonly #deps: MachineDeps
   readonly #member: Member
   readonly #options: MachineOptions
@@ -115,7 +106,6 @@ export class Machine {
   #agent: AgentProcess | undefined
   #host: SimulatedNetwork | undefined
   #cancelStart: (() => void) | undefined
-  #charters: KeptCharters
   #isForgetful = false
 
   constructor(deps: MachineDeps, member: Member, options: MachineOptions) {
@@ -125,7 +115,7 @@ export class Machine {
     this.#deps = deps
     this.#member = member
     this.#options = options
-    this.#charters = { agent: options.chain, executor: options.chain }
+    this.charters = new KeptCharters(options.chain, () => ledger.violate('charter-forward', `${this.name} went back to an earlier charter`))
     this.clock = new MachineClock(fabric.time)
     this.executorDisk = new Disk((changes) => noteStatements(ledger, this.key, changes))
     this.jobs = new Jobs({ time: fabric.time, random: deps.random.stream(`${this.name} jobs`), ledger, doer: () => ({ key: this.key, name: this.name, now: this.clock.now() }) })
@@ -160,10 +150,7 @@ export class Machine {
       if (this.#executorLife !== undefined) this.#deps.ledger.noteDisturbance(this.key)
       this.#endExecutor(ending === 'machine' ? 'machine' : 'process')
     }
-    if (ending === 'machine') {
-      this.jobs.killAll()
-      for (const disk of [this.agentDisk, this.executorDisk]) await disk.loseUnsynced(this.#deps.random)
-    }
+    if (ending === 'machine') for (const disk of [this.agentDisk, this.executorDisk]) await disk.loseUnsynced(this.#deps.random)
     this.startAfter(downMs)
   }
 
@@ -174,7 +161,7 @@ export class Machine {
   }
 
   image(): MachineImage {
-    return { takenAt: this.#deps.fabric.time.now(), charters: this.#charters, agent: this.agentDisk.image(), executor: this.executorDisk.image() }
+    return { takenAt: this.#deps.fabric.time.now(), charters: this.charters.image(), agent: this.agentDisk.image(), executor: this.executorDisk.image() }
   }
 
   /** Turns the machine off and puts its disks back to what they were. */
@@ -182,8 +169,7 @@ export class Machine {
     this.#deps.fabric.note(`restored ${this.name} to ${this.#deps.fabric.time.now() - image.takenAt} ms ago`)
     this.#deps.ledger.noteRestore(this.key, image.takenAt)
     this.#endExecutor('machine')
-    this.jobs.killAll()
-    this.#charters = image.charters
+    this.charters.restore(image.charters)
     await this.agentDisk.restore(image.agent)
     await this.executorDisk.restore(image.executor)
     this.startAfter(downMs)
@@ -200,16 +186,11 @@ export class Machine {
   /** The executor's journal is lost; its next start finds that out. */
   async forget(downMs: Millis): Promise<void> {
     this.#deps.fabric.note(`forgotten by ${this.name}`)
-    this.#endExecutor('process')
-    this.jobs.killAll()
+    this.#endExecutor('machine')
     this.#deps.ledger.noteLoss(this.key, await readUnkept(this.executorDisk))
     await this.executorDisk.restore(new Map())
     this.#isForgetful = true
     this.startAfter(downMs)
-  }
-
-  get charters(): KeptCharters {
-    return this.#charters
   }
 
   /** Pulls the cable, or plugs it in. */
@@ -248,7 +229,7 @@ export class Machine {
       if (this.#isForgetful) await writeLoss(store, this.clock.now())
       this.#isForgetful = false
       const executor = await startExecutor({
-        member: this.#member, chain: this.#charters.executor, saveCharters: (chain) => life.isAlive && this.#keepCharters({ executor: chain }), life, store, clock: this.clock, jobs: this.jobs, log,
+        member: this.#member, chain: this.charters.of('executor'), saveCharters: (chain) => life.isAlive && this.charters.keep('executor', chain), life, store, clock: this.clock, jobs: this.jobs, log,
         wrapRunner: sabotage.runner ?? ((runner) => runner),
         fatal: (error) => this.#fail(life, error)
       })
@@ -276,7 +257,7 @@ export class Machine {
     this.#starts += 1
     // The first process draws as if it were the only one: a seed of old means what it meant.
     const random = this.#deps.random.stream(this.#starts === 1 ? this.name : `${this.name} start ${this.#starts}`)
-    const charters = new Charters(this.#charters.agent, (chain) => life.isAlive && this.#keepCharters({ agent: chain }))
+    const charters = new Charters(this.charters.of('agent'), (chain) => life.isAlive && this.charters.keep('agent', chain))
     const host = this.#connectHost(charters)
     const network = new ProcessNetwork(sabotage.network?.(host) ?? host, life)
     const content = new SimulatedContent({ blocks: this.#blocks, network, clock: this.clock, timers: life, random: random.stream('content') })
@@ -311,13 +292,6 @@ export class Machine {
     return host
   }
 
-  #keepCharters(newer: Partial<KeptCharters>): void {
-    const before = this.#charters
-    this.#charters = { ...before, ...newer }
-    const isBack = this.#charters.agent.current.version < before.agent.current.version || this.#charters.executor.current.version < before.executor.current.version
-    if (isBack) this.#deps.ledger.violate('charter-forward', `${this.name} went back to an earlier charter`)
-  }
-
   /** A process gives up: a full disk is a reason, all else is a fault. */
   #fail(life: Life, error: unknown): void {
     if (!life.isAlive) return
@@ -337,6 +311,7 @@ export class Machine {
     this.#executorLife = undefined
     this.#executor = undefined
     this.#endAgent(how)
+    if (how === 'machine') this.jobs.killAll()
   }
 
   /** The connections of a process that is killed are closed at once, those of a machine without power by nobody. */
@@ -371,30 +346,4 @@ export class Machine {
     this.#endExecutor('process')
     this.startAfter(downMs)
   }
-}
-
-/** Statements that the agent has not confirmed. */
-const readUnkept = async (disk: Disk): Promise<RecordId[]> => {
-  const ids: RecordId[] = []
-  for await (const [, bytes] of disk.peek().entries(withPrefix('statement/'))) {
-    const statement = decodeRecord(statementKind, bytes)
-    if (statement.ok) ids.push(statement.value.id)
-  }
-  return ids
-}
-
-const noteStatements = (ledger: Ledger, agent: KeyId, changes: readonly Change[]): void => {
-  for (const change of changes) {
-    if (change.kind !== 'put' || !change.key.startsWith('statement/')) continue
-    const statement = decodeRecord(statementKind, change.value)
-    if (statement.ok) ledger.noteStatement(agent, statement.value)
-  }
-}
-
-/** Whole outputs do not occur: simulated processes say little. */
-const noOutputs: OutputStore = {
-  append: async () => accept({ complete: true }),
-  has: async () => false,
-  read: async () => undefined,
-  prune: async () => undefined
 }

@@ -4,7 +4,7 @@
  * by its exact bytes; all else, as what a hostile node makes up, is computed.
  */
 import { isEqualBytes } from '../src/base/bytes.ts'
-import { noteProven, proveSignature } from '../src/record/proven-signatures.ts'
+import { proveSignature } from '../src/record/proven-signatures.ts'
 import type { CheckSignature, Signer } from '../src/record/keys.ts'
 import type { KeyId } from '../src/base/brand.ts'
 
@@ -29,16 +29,6 @@ export const rememberSigned = ({ key, sign }: Signer): Signer => ({
     const signature = sign(message)
     if (made.size >= madeMax) made.clear()
     made.set(textOf(signature), { key, message })
-    return signature
-  }
-})
-
-/** What it signs is remembered by production's own memory too, which holds less, and is asked about records that come again and again. */
-export const proveSigned = ({ key, sign }: Signer): Signer => ({
-  key,
-  sign(message) {
-    const signature = sign(message)
-    noteProven(key, message, signature)
     return signature
   }
 })

@@ -20,6 +20,7 @@ import type { SteadyClock, Timers } from '../src/base/clock.ts'
 import type { Content, RetrieveOptions } from '../src/content/content.ts'
 import type { KeyId } from '../src/base/brand.ts'
 import type { Network } from '../src/node/network/network.ts'
+import type { OutputStore } from '../src/node/agent/output-shelf.ts'
 import type { PayloadRef } from '../src/record/indication.ts'
 import type { Random } from '../src/base/random.ts'
 
@@ -178,4 +179,12 @@ export class SimulatedContent implements Content {
       throw error
     }
   }
+}
+
+/** Whole outputs do not occur: simulated processes say little. */
+export const noOutputs: OutputStore = {
+  append: async () => accept({ complete: true }),
+  has: async () => false,
+  read: async () => undefined,
+  prune: async () => undefined
 }

@@ -7,7 +7,7 @@ import { credentialKind, type CredentialBody } from '../src/record/credential.ts
 import { inviteKind, type Labels, type Role } from '../src/record/invite.ts'
 import { signerFromSeed, type Signer } from '../src/record/keys.ts'
 import { sealRecord } from '../src/record/record.ts'
-import { proveSigned, rememberSigned } from './signature-memory.ts'
+import { rememberSigned } from './signature-memory.ts'
 import { sessionKind } from '../src/record/session.ts'
 import { openCharterChain, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { KeyId, MeshId, Millis } from '../src/base/brand.ts'
@@ -94,7 +94,7 @@ interface Invite {
 const makeInvite = ({ mesh, admin, token }: { readonly mesh: MeshId; readonly admin: Signer; readonly token: Signer }, role: Role, labels: Labels): Invite => {
   const uses = role === 'endpoint' ? 1 : limits.trust.inviteUsesMax
   const terms = { mesh, enroller: admin.key, token: token.key, counter: admin.key, role, labels, uses, issuedAt: startedAt, expiresAt: startedAt + invitesOpenMs }
-  return { token, record: sealRecord(inviteKind, terms, [proveSigned(admin)]) }
+  return { token, record: sealRecord(inviteKind, terms, [admin]) }
 }
 
 const enrolMember = ({ admin, keyOf }: { readonly admin: Signer; readonly keyOf: (name: string) => Signer }, name: string, { token, record: invite }: Invite): Member => {
@@ -105,7 +105,7 @@ const enrolMember = ({ admin, keyOf }: { readonly admin: Signer; readonly keyOf:
     sealing: toBase32(sha256(utf8(`sealing ${name}`))),
     enrolledAt: startedAt, expiresAt: startedAt + limits.trust.credentialValidityMs
   }
-  return { name, peer, executor: proveSigned(executor), membership: { credential: sealRecord(credentialKind, body, [token, peer, executor, admin].map(proveSigned)), invite } }
+  return { name, peer, executor, membership: { credential: sealRecord(credentialKind, body, [token, peer, executor, admin]), invite } }
 }
 
 /** By key: for reports that a person reads. */

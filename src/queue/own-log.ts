@@ -101,8 +101,7 @@ export class OwnLog {
   async checkpoint(): Promise<Verified<EntryBody> | undefined> {
     return this.#mutex.run(async () => {
       const { first, checkpointEntries = limits.ownLog.checkpointEntries } = this.#deps
-      const current = this.#current()
-      if (isAtEnd(current) || !isCheckpointDue(current, checkpointEntries)) return undefined
+      if (isAtEnd(this.#current()) || !isCheckpointDue(this.#current(), checkpointEntries)) return undefined
       return this.#append({ kind: 'checkpoint', credential: first?.kind === 'credential' ? first.credential : null }, true)
     })
   }
