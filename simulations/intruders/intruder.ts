@@ -8,6 +8,7 @@ import { entryKind, type EntryBody, type EntryContent } from '../../src/record/e
 import { presenceKind } from '../../src/record/presence.ts'
 import { sealRecord, type Verified } from '../../src/record/record.ts'
 import { pullProtocol, type PullRequest } from '../../src/node/protocol/pull.ts'
+import { newestOf } from '../../src/trust/charter-chain.ts'
 import { isWritError } from '../../src/base/errors.ts'
 import { SimulatedNetwork } from '../simulated-network.ts'
 import type { EndpointAddress } from '../../src/trust/home-config.ts'
@@ -100,7 +101,7 @@ export abstract class Intruder {
   protected pullRequest(entries: readonly Uint8Array[]): PullRequest {
     const { world, member, fabric } = this.deps
     const presence = sealRecord(presenceKind, { mesh: world.chain.mesh, node: member.peer.key, at: fabric.time.now(), release: '0.0.0', addresses: this.network.addresses() }, [member.peer])
-    return { charterVersion: 1, presence: presence.bytes, entries: [...entries], have: [], wanted: null }
+    return { ...newestOf(world.chain), presence: presence.bytes, entries: [...entries], have: [], wanted: null }
   }
 
   protected drawEndpoint(): EndpointAddress {

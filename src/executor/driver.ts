@@ -12,7 +12,7 @@ import type { SteadyClock, Timers } from '../base/clock.ts'
 import { outputsOf } from '../record/statement.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
-import { headOf, type CharterChain } from '../trust/charter-chain.ts'
+import { newestOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
@@ -106,7 +106,7 @@ export class ExecutorDriver {
   attach(channel: Channel<ToAgent>): void {
     const { journal, outputs, log, signer, verifier } = this.#deps
     const outbox = (this.#outbox = new Outbox(channel, outputs, log))
-    outbox.push({ kind: 'ready', executor: signer.key, charterVersion: verifier.chain.current.version, charterHead: headOf(verifier.chain) })
+    outbox.push({ kind: 'ready', executor: signer.key, ...newestOf(verifier.chain) })
     for (const statement of journal.unkept()) outbox.pushStatement(statement)
     this.#dispatch({ kind: 'agent-started' })
   }

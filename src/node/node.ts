@@ -25,6 +25,7 @@ import { OutputShelf, type OutputStore } from './agent/output-shelf.ts'
 import { OwnPresence } from './own-presence.ts'
 import { PullLoop } from './pull-loop.ts'
 import { pullAnswerSchema, pullProtocol, type PullAnswer, type PullRequest } from './protocol/pull.ts'
+import { newestOf } from '../trust/charter-chain.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Charters } from './charters.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
@@ -257,7 +258,7 @@ export class Node {
     const { network, clock, charters } = this.#deps
     const { entries, asked } = await this.#keeper.ask(endpoint)
     const request: PullRequest = {
-      charterVersion: charters.chain.current.version,
+      ...newestOf(charters.chain),
       presence: this.#presence.record(),
       entries,
       have: this.#agent.have(),

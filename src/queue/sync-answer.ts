@@ -4,7 +4,7 @@
  */
 import { isEqualBytes } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
-import { chartersAfter, type CharterChain } from '../trust/charter-chain.ts'
+import { chartersAfter, knownVersions, type CharterChain } from '../trust/charter-chain.ts'
 import { answerRanges } from './reconciliation.ts'
 import type { KeyId } from '../base/brand.ts'
 import type { Queue } from './queue.ts'
@@ -32,7 +32,7 @@ export const answerSync = async (queue: Queue, chain: CharterChain, asker: KeyId
 const answerCursor = async (queue: Queue, chain: CharterChain, asker: KeyId, question: CursorQuestion): Promise<CursorAnswer> => {
   const { history } = queue
   history.watchSource(asker)
-  const charters = chartersAfter(chain, question.charterVersion, limits.sync.chartersBytesMax)
+  const charters = chartersAfter(chain, knownVersions(chain, question), limits.sync.chartersBytesMax)
   const { storeId, arrival, digest } = history
   const isOurs = question.storeId === storeId
   const isEqual = isEqualBytes(question.digest, digest)

@@ -23,8 +23,9 @@ const cursorQuestionSchema = v.strictObject({
   presenceCursor: countSchema,
   /** Of the asker's own heads. */
   digest: digestSchema,
-  /** The newest charter version that the asker knows. */
-  charterVersion: countSchema
+  /** The newest charter that the asker knows. */
+  charterVersion: countSchema,
+  charterHead: recordIdSchema
 })
 
 /** A log's name, or the beginning of one; a tilde lies above all of them. */

@@ -11,6 +11,7 @@ import { keys, readRow } from './queue-store.ts'
 import { lastName, type LogHead } from './head-index.ts'
 import { planFetch, Reconciliation, type RangesAnswer } from './reconciliation.ts'
 import { freshSyncState, SyncMachine, type Brought, type SyncOutcome, type SyncState } from './sync-machine.ts'
+import { newestOf } from '../trust/charter-chain.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { SteadyClock } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
@@ -52,7 +53,7 @@ export class SyncClient {
       case undefined:
         return undefined
       case 'cursor':
-        return { kind: 'cursor', ...plan.state, digest: queue.digest(), charterVersion: chain().current.version }
+        return { kind: 'cursor', ...plan.state, digest: queue.digest(), ...newestOf(chain()) }
       case 'ranges':
         return { kind: 'ranges', spans: plan.spans.map(({ bounds, prints }) => ({ bounds: [...bounds], prints })) }
       case 'logs':

@@ -80,6 +80,18 @@ export const sharedVersions = (left: CharterChain, right: CharterChain): number 
   return parted === -1 ? left.versions.length : parted
 }
 
+/** What someone says of the newest charter that it knows: its version, and its id, null for none. */
+export interface NewestCharter {
+  readonly charterVersion: number
+  readonly charterHead: RecordId | null
+}
+
+export const newestOf = (chain: CharterChain): { readonly charterVersion: number; readonly charterHead: RecordId } => ({ charterVersion: chain.current.version, charterHead: headOf(chain) })
+
+/** How many of these versions someone has who knows that one: none where it goes by a rival, which must come whole. */
+export const knownVersions = ({ versions }: CharterChain, { charterVersion, charterHead }: NewestCharter): number =>
+  charterVersion > versions.length || versions[charterVersion - 1]?.id === charterHead ? charterVersion : 0
+
 /** Membership in any version: what was said by right stays said, so endpoints that learn charters at different times agree. */
 export const wasEverAdmin = (chain: CharterChain, key: KeyId): boolean => chain.versions.some(({ body }) => body.admins.some((admin) => admin.key === key))
 export const wasEverEnroller = (chain: CharterChain, key: KeyId): boolean => chain.versions.some(({ body }) => body.enrollers.some((enroller) => enroller.key === key))

@@ -12,6 +12,7 @@ import { keys, putRow } from '../../src/queue/queue-store.ts'
 import { answerSync } from '../../src/queue/sync-answer.ts'
 import { verifySignature } from '../../src/record/keys.ts'
 import { bytesOf, dayMs, madeAt, randomOf, signerOf, World } from './world.ts'
+import { newestOf } from '../../src/trust/charter-chain.ts'
 import type { Incarnation, RecordId } from '../../src/base/brand.ts'
 import type { LogName } from '../../src/queue/log.ts'
 
@@ -83,7 +84,7 @@ test('presences come in answers of a bounded size, each once', async (t) => {
   let presenceCursor = 0
   let found = 0
   for (let more = true; more; ) {
-    const answer = await answerSync(queue, world.mesh.chain, signerOf('asker').key, { kind: 'cursor', storeId: queue.history.storeId, cursor: queue.history.arrival, presenceCursor, digest: queue.digest(), charterVersion: 1 })
+    const answer = await answerSync(queue, world.mesh.chain, signerOf('asker').key, { kind: 'cursor', storeId: queue.history.storeId, cursor: queue.history.arrival, presenceCursor, digest: queue.digest(), ...newestOf(world.mesh.chain) })
     if (answer.kind !== 'cursor') throw new Error('another answer')
     sizes.push(answer.presences.reduce((total, { record }) => total + record.length, 0))
     found += answer.presences.length

@@ -5,6 +5,7 @@ import { WritError } from '../../src/base/errors.ts'
 import { answerSync } from '../../src/queue/sync-answer.ts'
 import { ask, bytesIn, catchUp, entriesIn, isEqualState, kindsOf, settle, sideOf } from './sync-sides.ts'
 import { bytesOf, dayMs, madeAt, receipts, said, World } from './world.ts'
+import { newestOf } from '../../src/trust/charter-chain.ts'
 import type { Author } from './world.ts'
 import type { CursorAnswer, SyncAnswer } from '../../src/queue/sync-message.ts'
 
@@ -96,7 +97,7 @@ test('an endpoint that may have lost what it gave is sent it again', async (t) =
   await catchUp(world, right, left)
   right.queue.history.forgetSource(left.key)
   const { storeId, arrival } = right.queue.history
-  const question = { kind: 'cursor' as const, storeId, cursor: arrival - 1, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
+  const question = { kind: 'cursor' as const, storeId, cursor: arrival - 1, presenceCursor: 0, digest: new Uint8Array(32), ...newestOf(world.mesh.chain) }
   const answer = await answerSync(right.queue, world.mesh.chain, left.key, question)
   t.is(answer.kind === 'cursor' ? answer.entries.length : -1, 1)
 })
@@ -131,7 +132,7 @@ test('a cursor beyond what the answerer has is lost: nothing is sent before the 
   const { logs } = populate(world, 2)
   const right = await sideOf(world, 'right')
   await right.queue.merge(all(world, logs), 'test')
-  const question = { kind: 'cursor' as const, storeId: right.queue.history.storeId, cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), charterVersion: 1 }
+  const question = { kind: 'cursor' as const, storeId: right.queue.history.storeId, cursor: 99, presenceCursor: 0, digest: new Uint8Array(32), ...newestOf(world.mesh.chain) }
   const answer = (await answerSync(right.queue, world.mesh.chain, right.key, question)) as CursorAnswer
   t.deepEqual([answer.isLost, answer.entries.length, answer.next], [true, 0, right.queue.history.arrival])
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { charterKind, type CharterBody } from '../../src/record/charter.ts'
 import { sealRecord, type Verified } from '../../src/record/record.ts'
 import { limits } from '../../src/base/limits.ts'
-import { chartersAfter, extendCharterChain, openCharterChain, wasEverAdmin, wasEverEnroller, type CharterChain } from '../../src/trust/charter-chain.ts'
+import { chartersAfter, extendCharterChain, knownVersions, newestOf, openCharterChain, wasEverAdmin, wasEverEnroller, type CharterChain } from '../../src/trust/charter-chain.ts'
 import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import { orderOf } from '../fixtures/orders.ts'
 import type { MeshId } from '../../src/base/brand.ts'
@@ -35,6 +35,15 @@ const idsOf = (chain: CharterChain): string[] => chain.versions.map(({ id }) => 
 const first = firstOf()
 const second = nextOf(first)
 const third = nextOf(second)
+
+test('who goes by a rival of some version is given the whole chain', (t) => {
+  const chain = opened(first, second, third)
+  const rival = nextOf(first, { name: 'rival' })
+  const known = (...charters: readonly Charter[]): number => knownVersions(chain, newestOf(opened(...charters)))
+  t.deepEqual([known(first), known(first, second), known(first, second, third), known(first, rival)], [1, 2, 3, 0])
+  // One that is ahead lacks nothing.
+  t.deepEqual([knownVersions(opened(first), newestOf(chain)), knownVersions(chain, { charterVersion: 0, charterHead: null })], [3, 0])
+})
 
 test('a chain opens from its mesh id and holds every version, newest last', (t) => {
   const chain = opened(first, second, third)

@@ -6,7 +6,7 @@ import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
 import { outputsOf, statementKind } from '../../record/statement.ts'
-import { chartersAfter, sharedVersions } from '../../trust/charter-chain.ts'
+import { chartersAfter, knownVersions, sharedVersions } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
 import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
 import { ReceiptWriter } from './receipt-writer.ts'
@@ -183,7 +183,7 @@ export class Agent {
     switch (message.kind) {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
-        this.#tellCharters(this.#deps.charters.chain.versions[message.charterVersion - 1]?.id === message.charterHead ? message.charterVersion : 0)
+        this.#tellCharters(knownVersions(this.#deps.charters.chain, message))
         return
       case 'held':
         return this.#hearHeld(message.indication, message.running)

@@ -4,7 +4,7 @@ import { encodeCbor } from '../../base/codec.ts'
 import { WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { openIndication } from '../../trust/order.ts'
-import { chartersAfter } from '../../trust/charter-chain.ts'
+import { chartersAfter, knownVersions } from '../../trust/charter-chain.ts'
 import { faultOfAuthor } from '../../queue/misconduct.ts'
 import { pullRequestSchema, type PullAnswer, type PullRequest } from '../protocol/pull.ts'
 import type { Charters } from '../charters.ts'
@@ -40,7 +40,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   await deps.queue.lookAtClock()
   const { endpoints, neighbours } = deps.directory.page()
   const answer: PullAnswer = {
-    charters: chartersAfter(deps.charters.chain, request.charterVersion, limits.sync.chartersBytesMax),
+    charters: chartersAfter(deps.charters.chain, knownVersions(deps.charters.chain, request), limits.sync.chartersBytesMax),
     acknowledged: lives,
     history,
     endpoints,

@@ -16,7 +16,7 @@ import { accept, reject, type Result } from '../../base/result.ts'
 import { bytesSchema, countSchema, decodeShape, meshIdSchema, recordIdSchema, textSchema } from '../../base/schema.ts'
 import { verifySignatureSync, type Signer } from '../../record/keys.ts'
 import { checkCredentialCurrent, checkInviteOpen, isEndpoint, openCredential, openInvite, openSession } from '../../trust/admission.ts'
-import { chartersAfter, type CharterChain } from '../../trust/charter-chain.ts'
+import { chartersAfter, knownVersions, type CharterChain } from '../../trust/charter-chain.ts'
 import type { KeyId, MeshId, Millis } from '../../base/brand.ts'
 import type { Admission } from './network.ts'
 
@@ -83,8 +83,7 @@ export const composeGuest = (invite: Uint8Array, token: Signer, mesh: MeshId, pe
 /** The charters that the other side lacks, oldest first, as many as one answer may hold. */
 export const planCharters = (chain: CharterChain | null, mesh: MeshId, other: Hello): Uint8Array[] => {
   if (chain === null || other.mesh !== mesh) return []
-  const shared = chain.versions[other.charterVersion - 1]?.id === other.charterHead ? other.charterVersion : 0
-  const lacking = other.charterVersion > chain.current.version ? [] : chartersAfter(chain, shared)
+  const lacking = chartersAfter(chain, knownVersions(chain, other))
   const planned: Uint8Array[] = []
   let sizeBytes = 0
   for (const charter of lacking.slice(0, limits.network.helloChartersMax)) {

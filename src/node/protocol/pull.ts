@@ -3,7 +3,7 @@
  * is explicit when there is nothing. On connect, on a jittered timer, and on demand.
  */
 import * as v from 'valibot'
-import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdSchema, textSchema } from '../../base/schema.ts'
+import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdSchema, recordIdSchema, textSchema } from '../../base/schema.ts'
 import { limits } from '../../base/limits.ts'
 import { bundleSchema } from '../../record/bundle.ts'
 import { endpointAddressSchema } from '../../trust/home-config.ts'
@@ -12,8 +12,9 @@ import { knownLivesSchema } from './known-lives.ts'
 export const pullProtocol = '/writ/pull/1'
 
 export const pullRequestSchema = v.strictObject({
-  /** The newest charter version that the agent knows. */
+  /** The newest charter that the agent knows. */
   charterVersion: countSchema,
+  charterHead: recordIdSchema,
   presence: bytesSchema(limits.record.presenceBytesMax),
   /** Entries of its log that the endpoint has not acknowledged; empty when they were gossiped a moment ago. */
   entries: v.pipe(v.array(bytesSchema(limits.record.entryBytesMax)), v.maxLength(limits.sync.entriesMax)),

@@ -6,6 +6,7 @@ import { openIndication } from '../../../src/trust/order.ts'
 import { bytesOf, receipts, said } from '../../queue/world.ts'
 import { commandPayload } from '../../fixtures/orders.ts'
 import { ask, endpointWorld, madeAt, read } from '../endpoint-world.ts'
+import { newestOf, openCharterChain } from '../../../src/trust/charter-chain.ts'
 import type { Author } from '../../queue/world.ts'
 
 const setUp = async () => {
@@ -14,7 +15,7 @@ const setUp = async () => {
   const agent = world.agent('web-1')
   await queue.merge(bytesOf(...agent.entries), 'test')
   const pull = async (change: Partial<PullRequest> = {}, who: Author = agent): Promise<PullAnswer> =>
-    read(pullAnswerSchema, await answerPull(made, who.key, ask({ charterVersion: 1, presence: world.presence('web-1', madeAt), entries: [], have: [], wanted: null, ...change })))
+    read(pullAnswerSchema, await answerPull(made, who.key, ask({ ...newestOf(world.mesh.chain), presence: world.presence('web-1', madeAt), entries: [], have: [], wanted: null, ...change })))
   const submit = async (): Promise<void> => void (await queue.merge(bytesOf(...world.admin.entries), 'test'))
   return { ...made, agent, pull, submit }
 }
@@ -165,8 +166,15 @@ test('charters that the agent lacks come along', async (t) => {
   const { world, charters, pull } = await setUp()
   world.mesh.amend({ name: 'lab-2' })
   charters.learn(world.mesh.charters)
-  t.deepEqual((await pull({ charterVersion: 1 })).charters, world.mesh.charters.slice(1))
-  t.deepEqual((await pull({ charterVersion: 2 })).charters, [])
+  const known = (count: number): ReturnType<typeof newestOf> => {
+    const chain = openCharterChain(world.mesh.mesh, world.mesh.charters.slice(0, count))
+    if (!chain.ok) throw new Error(chain.detail)
+    return newestOf(chain.value)
+  }
+  t.deepEqual((await pull(known(1))).charters, world.mesh.charters.slice(1))
+  t.deepEqual((await pull(known(2))).charters, [])
+  // One that goes by a rival of version 2 cannot tell from where on.
+  t.deepEqual((await pull({ ...known(2), charterHead: known(1).charterHead })).charters, world.mesh.charters)
 })
 
 test('an agent that the endpoint does not know is told that there is nothing', async (t) => {
@@ -181,7 +189,7 @@ test('an agent that the endpoint does not know is told that there is nothing', a
 test('a request that cannot be read is refused', async (t) => {
   const { agent, ...made } = await setUp()
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array([0xa0])), { code: 'malformed' })
-  await t.throwsAsync(answerPull(made, agent.key, ask({ charterVersion: 1, presence: new Uint8Array(), entries: [], have: [], wanted: null, extra: 1 })), { code: 'malformed' })
+  await t.throwsAsync(answerPull(made, agent.key, ask({ ...newestOf(made.world.mesh.chain), presence: new Uint8Array(), entries: [], have: [], wanted: null, extra: 1 })), { code: 'malformed' })
   await t.throwsAsync(answerPull(made, agent.key, new Uint8Array(limits.network.messageBytesMax + 1)), { code: 'oversized' })
 })
 

@@ -21,6 +21,7 @@ import { stillClock } from '../../fixtures/mesh.ts'
 import { bytesOf, randomOf, receipts, said } from '../../queue/world.ts'
 import { ask, endpointWorld, madeAt } from '../endpoint-world.ts'
 import { MemoryOutputs, RecordingLog } from '../in-memory.ts'
+import { newestOf } from '../../../src/trust/charter-chain.ts'
 import type { Connection } from '@libp2p/interface'
 import type { Libp2pNetwork } from '../../../src/node/network/libp2p-network.ts'
 import type { World } from '../../queue/world.ts'
@@ -58,7 +59,7 @@ const setUp = async (t: ExecutionContext) => {
   return { world, network, agent, hostile, host, flooder, connection, log, queue, topics, isGone }
 }
 
-const pullOf = (world: World, name: string): Uint8Array => ask({ charterVersion: 1, presence: world.presence(name, madeAt), entries: [], have: [], wanted: null })
+const pullOf = (world: World, name: string): Uint8Array => ask({ ...newestOf(world.mesh.chain), presence: world.presence(name, madeAt), entries: [], have: [], wanted: null })
 const unlessRefused = (): undefined => undefined
 
 /** Floods until `isOver`, while an honest agent pulls: each answer comes in time, and the memory taken is bounded. How long it takes is told, since flooder and all share a processor. */
@@ -126,7 +127,7 @@ test.serial(isCutOff, 'entries whose signatures are forged', ({ hostile, network
   const { bytes } = flooder.forge(receipts(said(world.sealOrder().id, 'received')), {})
   const forged = bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
   const entries = Array.from({ length: 100 }, () => forged)
-  await hostile.request(network.self, pullProtocol, ask({ charterVersion: 1, presence: world.presence('web-2', madeAt), entries, have: [], wanted: null })).catch(unlessRefused)
+  await hostile.request(network.self, pullProtocol, ask({ ...newestOf(world.mesh.chain), presence: world.presence('web-2', madeAt), entries, have: [], wanted: null })).catch(unlessRefused)
 })
 
 /** The head of a large question, half of it, and silence. */

@@ -13,7 +13,7 @@ const bytes = new Uint8Array()
 const id = 'a'.repeat(52)
 const life = { incarnation: 'a'.repeat(26), sequence: 1, frozenAt: null }
 
-const pullRequest = { charterVersion: 1, presence: bytes, entries: [], have: [], wanted: null }
+const pullRequest = { charterVersion: 1, charterHead: id, presence: bytes, entries: [], have: [], wanted: null }
 const pullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
 const orders = { kind: 'orders', bundles: [], controls: [], more: false }
 const syncAnswer = { kind: 'cursor', isLost: false, isTrimmed: false, storeId: 'a'.repeat(26), entries: [], next: 0, presences: [], presenceNext: 0, more: false, digest: new Uint8Array(32), charters: [] }
