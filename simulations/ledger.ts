@@ -170,6 +170,10 @@ export class Ledger {
     return this.#lostSpans.has(agent)
   }
 
+  get lostJournals(): number {
+    return this.#forgotten.size
+  }
+
   isForgetful(agent: KeyId): boolean {
     return this.#forgotten.has(agent)
   }

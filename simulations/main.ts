@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { drawChart } from './chart.ts'
 import { describeFleets, fleetSizesUpTo, measureFleet, type FleetFigures } from './fleet-sizes.ts'
+import { describeReached } from './reached.ts'
 import { readOptions, usage } from './options.ts'
 import { createSignatureMemory } from './signature-memory.ts'
 import { openLanes, type Lanes } from './suite-lanes.ts'
@@ -68,7 +69,7 @@ const main = async (args: readonly string[]): Promise<number> => {
   })
   await lanes.close()
   if (json) console.log(JSON.stringify(summary))
-  else console.log(`${summary.runs} runs, ${summary.violations} violations, ${summary.eventsPerSecond} events per second`)
+  else console.log(`${summary.runs} runs, ${summary.violations} violations, ${summary.eventsPerSecond} events per second; reached: ${describeReached(summary.reached)}`)
   return summary.violations === 0 ? 0 : 1
 }
 

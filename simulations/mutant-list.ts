@@ -39,11 +39,7 @@ export const mutants: readonly Mutant[] = [
     scenario: 'gossip-off',
     checkers: ['receipts-acknowledged', 'orders-end', 'no-receipt-lost'],
     seedsMax: 5,
-    replacements: [
-      // Checkpoints come often, or no run would be long enough to meet one.
-      { file: 'src/queue/own-lives.ts', from: '>= limits.ownLog.checkpointEntries', to: '>= 4' },
-      { file: 'src/queue/own-lives.ts', from: 'findLast((sequence) => sequence <= safe && sequence > first)', to: 'findLast((sequence) => sequence > first)' }
-    ]
+    replacements: [{ file: 'src/queue/own-lives.ts', from: 'findLast((sequence) => sequence <= safe && sequence > first)', to: 'findLast((sequence) => sequence > first)' }]
   },
   {
     name: 'head not asked for after a restore',
@@ -83,5 +79,26 @@ export const mutants: readonly Mutant[] = [
     checkers: ['receipts-true'],
     seedsMax: 3,
     replacements: [{ file: 'src/queue/gathering.ts', from: '} else if (receipt.statement.body.executor === executor) {', to: '} else if (executor !== null) {' }]
+  },
+  {
+    name: 'rival charter kept by whoever had it first',
+    scenario: 'partition-and-heal',
+    checkers: ['charter-known'],
+    seedsMax: 10,
+    replacements: [{ file: 'src/trust/charter-chain.ts', from: "return parting !== -1 && compareText(left[parting]?.id ?? '', right[parting]?.id ?? '') < 0", to: 'return parting === Infinity' }]
+  },
+  {
+    name: 'first choice between branches stays',
+    scenario: 'equivocator',
+    checkers: ['orders-end', 'queues-converge', 'digest', 'fold'],
+    seedsMax: 20,
+    replacements: [{ file: 'src/queue/thaw-table.ts', from: 'known === undefined || (thaw.body.at - known.body.at || compareText(thaw.id, known.id)) > 0', to: 'known === undefined || compareText(thaw.id, thaw.id) > 0' }]
+  },
+  {
+    name: 'lost journal taken for a new one',
+    scenario: 'crash-storm',
+    checkers: ['started-once'],
+    seedsMax: 30,
+    replacements: [{ file: 'src/executor/job-machine.ts', from: 'return body.createdAt <= this.#lostBefore && !body.idempotent', to: 'return body.createdAt <= 0 && !body.idempotent' }]
   }
 ]

@@ -13,6 +13,7 @@ import { Disk } from './disk.ts'
 import { Machine, type Sabotage } from './machine.ts'
 import { createWorld, namesByKey, type AdminIdentity, type Member, type World } from './world.ts'
 import { createTraceLog } from './trace-log.ts'
+import { readReached, type Reached } from './reached.ts'
 import { QueueWatch } from './queue-watch.ts'
 import { Ledger, type Violation } from './ledger.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -58,6 +59,7 @@ export interface RunReport {
   readonly lastChangeMs: Millis
   readonly messages: MessageCounts
   readonly traceHash: string
+  readonly reached: Reached
   readonly violations: readonly Violation[]
 }
 
@@ -74,7 +76,7 @@ export const runSimulation = async (options: SimulationOptions): Promise<RunRepo
   const world = createWorld(`${scenario.name}/${seed}`, { endpoints, agents: nodes - endpoints })
   const simulation = new Simulation(world, scenario.tell(world, random.stream('story')), random, options)
   const convergedAfterMs = await simulation.run()
-  return { scenario: scenario.name, seed, nodes, convergedAfterMs, ...simulation.report() }
+  return { scenario: scenario.name, seed, nodes, convergedAfterMs, ...(await simulation.report()) }
 }
 
 class Simulation {
@@ -148,9 +150,12 @@ class Simulation {
     return convergedAfterMs
   }
 
-  report(): Pick<RunReport, 'events' | 'lastChangeMs' | 'messages' | 'traceHash' | 'violations'> {
+  async report(): Promise<Pick<RunReport, 'events' | 'lastChangeMs' | 'messages' | 'traceHash' | 'reached' | 'violations'>> {
+    const [endpoint] = this.#world.endpoints
+    const disks = [...this.#machines.values()].map(({ agentDisk }) => agentDisk)
+    const reached = await readReached(this.#ledger, endpoint === undefined ? undefined : this.#machines.get(endpoint.peer.key)?.agentDisk, disks)
     const lastChangeMs = this.#watch.changedAt - this.#world.startedAt
-    return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), violations: this.#ledger.violations }
+    return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), reached, violations: this.#ledger.violations }
   }
 
   async #findUnmet(): Promise<Unmet[]> {

@@ -2,6 +2,7 @@
  * Many runs: each wanted scenario under each wanted seed, and before them the seeds that ever failed. Every tenth run is
  * made twice, and must come to the same trace.
  */
+import { addReached, noneReached, type Reached } from './reached.ts'
 import { runSimulation, type RunReport } from './simulation.ts'
 import { scenarios, type Scenario } from './scenario.ts'
 import type { CheckSignature } from '../src/record/keys.ts'
@@ -62,6 +63,7 @@ export interface SuiteSummary {
   readonly runs: number
   readonly violations: number
   readonly eventsPerSecond: number
+  readonly reached: Reached
   readonly scenarios: readonly ScenarioSummary[]
 }
 
@@ -100,7 +102,8 @@ export const runSuite = async (assignments: readonly Assignment[], { onRun, perf
     return { name, runs: own.length, violations: sum(({ report }) => report.violations.length), eventsPerSecond: Math.round((1000 * sum(({ report }) => report.events)) / sum(({ tookMs }) => tookMs)) }
   }
   const { name: _, ...whole } = summarise('')
-  return { ...whole, scenarios: scenarios.map(({ name }) => name).filter((name) => runs.some(({ report }) => report.scenario === name)).map(summarise) }
+  const reached = runs.map(({ report }) => report.reached).reduce(addReached, noneReached)
+  return { ...whole, reached, scenarios: scenarios.map(({ name }) => name).filter((name) => runs.some(({ report }) => report.scenario === name)).map(summarise) }
 }
 
 export const compareRuns = (first: RunReport, second: RunReport): RunReport =>

@@ -185,7 +185,7 @@ export class LevelStore implements KeyValueStore {
 
 /** Errors: `store-locked`, `store-damaged`, `store-unusable`. */
 const openDatabase = async (directory: string, { writeBufferBytes }: StoreOptions): Promise<Database> => {
-  const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, writeBufferSize: writeBufferBytes })
+  const db = new Level<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view', cacheSize: 2 << 20, maxOpenFiles: limits.store.openTablesMax, writeBufferSize: writeBufferBytes })
   try {
     await db.open()
     return db

@@ -1,12 +1,13 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
+import { noneReached } from '../../simulations/reached.ts'
 import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { compareRuns, performRun, planRuns, runSuite } from '../../simulations/suite.ts'
 import { readOptions } from '../../simulations/options.ts'
 import { scenarios } from '../../simulations/scenario.ts'
 import type { RunReport } from '../../simulations/simulation.ts'
 
-const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, lastChangeMs: 0, messages: { gossip: 0, ask: 0, answer: 0, end: 0 }, traceHash: 'a', violations: [] }
+const report: RunReport = { scenario: 'calm', seed: 1, nodes: 10, events: 5, convergedAfterMs: 0, lastChangeMs: 0, messages: { gossip: 0, ask: 0, answer: 0, end: 0 }, traceHash: 'a', reached: noneReached, violations: [] }
 
 test('two runs of one seed with other traces are a violation', (t) => {
   t.deepEqual(compareRuns(report, { ...report }).violations, [])
