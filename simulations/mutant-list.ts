@@ -44,7 +44,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'head not asked for after a restore',
     scenario: 'restored-backups',
-    checkers: ['started-once'],
+    checkers: ['started-once', 'orders-end'],
     seedsMax: 30,
     replacements: [{ file: 'src/node/agent/own-head.ts', from: 'const count = this.#agreeing.size', to: 'const count = enough' }]
   },

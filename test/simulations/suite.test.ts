@@ -1,6 +1,6 @@
 import test from 'ava'
 import { spawnSync } from 'node:child_process'
-import { noneReached } from '../../simulations/reached.ts'
+import { addReached, noneReached } from '../../simulations/reached.ts'
 import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { compareRuns, performRun, planRuns, runSuite } from '../../simulations/suite.ts'
 import { readOptions } from '../../simulations/options.ts'
@@ -32,7 +32,7 @@ test('a suite adds up what its runs came to', async (t) => {
   const summary = await runSuite(suite, { onRun: (run) => void runs.push(run), lanes: 1, perform: (assignment, isRepeated) => performRun(deps, assignment, isRepeated) })
   t.is(runs.length, 2)
   const events = runs.reduce((total, run) => total + run.events, 0)
-  t.deepEqual(summary, { runs: 2, violations: 0, eventsPerSecond: events, scenarios: [{ name: 'calm', runs: 2, violations: 0, eventsPerSecond: events }] })
+  t.deepEqual(summary, { runs: 2, violations: 0, reached: runs.map(({ reached }) => reached).reduce(addReached), eventsPerSecond: events, scenarios: [{ name: 'calm', runs: 2, violations: 0, eventsPerSecond: events }] })
 })
 
 const isRead = test.macro({
