@@ -27,6 +27,8 @@ export const limits = {
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
+    /** Entries of a log that one signature may prove: a verification for each 16 costs a tenth of merging them. */
+    spanEntries: 16,
     /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
     provenSignaturesMax: 65_536
   },

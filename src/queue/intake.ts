@@ -1,21 +1,21 @@
 /**
  * The way of entries from untrusted bytes to something that may be folded: shape, signatures, and what they carry.
- * Signatures are checked on the thread pool, those of the entries and of the records inside them at once. Entries of one
- * author vouch for those that they link to, and so do statements of one executor, whatever entries these stand in: a run
- * costs one verification.
+ * Signatures are checked on the thread pool, those of the entries and of the records inside them at once. An entry vouches
+ * for those of its span that it links to, and a statement for those of its executor in the same entry: a run of entries
+ * costs one verification, and one more for each entry with statements.
  *
  * A record inside a good entry that says something wrong is passed over and reported; the entry itself stays, or the log
- * would have a hole. But a statement that neither its own signature nor a later statement vouches for keeps its entry
- * out: whether something vouches for it depends on what comes along with it, and what is held must not depend on that.
+ * would have a hole. But a statement that neither its own signature nor another in its entry vouches for keeps its entry
+ * out, for good: what a log says never depends on what else was at hand when it was judged.
  */
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
 import { controlKind, type CancelBody, type ThawBody } from '../record/control.ts'
-import { entryKind, type EntryBody, type Receipt } from '../record/entry.ts'
+import { entryKind, mayVouch, type EntryBody, type Receipt } from '../record/entry.ts'
 import { indicationKind } from '../record/indication.ts'
 import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified } from '../record/record.ts'
-import { statementKind, type StatementBody } from '../record/statement.ts'
-import { verifyLinked } from '../record/vouching.ts'
+import { statementKind, verifyStatements, type StatementBody } from '../record/statement.ts'
+import { verifyLinked, type Proven } from '../record/vouching.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
 import type { CheckSignature } from '../record/keys.ts'
@@ -45,8 +45,8 @@ export type OpenedContent =
   /** Nothing that the queues act upon. */
   | { readonly kind: 'other' }
 
-export interface OpenedEntry {
-  readonly record: Verified<EntryBody>
+/** `isSigned`: by its own signature, or held already; others are proven by one that links to them, and are held with it. */
+export interface OpenedEntry extends Proven<EntryBody> {
   readonly content: OpenedContent
   readonly problems: readonly Rejection[]
 }
@@ -65,52 +65,60 @@ export const decodeEntry = (mesh: MeshId, bytes: Uint8Array): Result<Sealed<Entr
 export interface IntakeContext {
   readonly chain: CharterChain
   readonly checkSignature: CheckSignature
-  /** Whether a verified entry of its author, from an earlier batch, links to this one. */
+  /** Whether a verified entry of its span, from an earlier batch, links to this one. */
   readonly isVouched?: (entry: Sealed<EntryBody>) => boolean
 }
 
 type OpenedStatement = Result<Verified<StatementBody>>
 
+/** Those of one entry, by their bytes as they stand there. */
+type OpenedStatements = ReadonlyMap<Uint8Array, OpenedStatement>
+
 /** A result for each entry, in their order. Errors: `bad-signature`. */
 export const openEntries = async (context: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<OpenedEntry>[]> => {
-  const { checkSignature, isVouched } = context
-  const [verified, statements] = await Promise.all([
-    verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, ...(isVouched === undefined ? {} : { isVouched }) }),
-    openStatements(context, entries)
-  ])
-  return Promise.all(verified.map(async (result) => (result.ok ? openVerified(context, result.value, statements) : result)))
+  const [proven, statements] = await Promise.all([proveEntries(context, entries), Promise.all(entries.map((entry) => openStatements(context, entry)))])
+  const refused = new Map(entries.map((entry, index) => [entry, [...(statements[index] ?? noStatements).values()].find(isForged)]))
+  const sound = entries.filter((entry) => refused.get(entry) === undefined)
+  // What stays out vouches for nothing.
+  const judged = sound.length === entries.length ? proven : await proveEntries(context, sound)
+  const results = new Map(sound.map((entry, index) => [entry, judged[index]]))
+  return Promise.all(
+    entries.map(async (entry, index) => {
+      const result = refused.get(entry) ?? results.get(entry) ?? unread
+      return result.ok ? openProven(context, result.value, statements[index] ?? noStatements) : result
+    })
+  )
 }
+
+const proveEntries = async ({ checkSignature, isVouched }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<Proven<EntryBody>>[]> =>
+  verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, mayVouch, ...(isVouched === undefined ? {} : { isVouched }) })
 
 /** Entries out of the store. They and their statements were verified when they came, perhaps by what came along. */
 export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
   const checkSignature = (): Promise<boolean> => Promise.resolve(true)
-  return openVerified(context, entry as Verified<EntryBody>, await openStatements({ ...context, checkSignature }, [entry]))
+  return openProven(context, { record: entry as Verified<EntryBody>, isSigned: true }, await openStatements({ ...context, checkSignature }, entry))
 }
 
-const openVerified = async (context: IntakeContext, record: Verified<EntryBody>, statements: ReadonlyMap<Uint8Array, OpenedStatement>): Promise<Result<OpenedEntry>> => {
-  const { content } = record.body
-  const forged = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'executor' ? statements.get(receipt.statement) : undefined)).find(isForged) : undefined
-  if (forged !== undefined) return forged
+const openProven = async (context: IntakeContext, proven: Proven<EntryBody>, statements: OpenedStatements): Promise<Result<OpenedEntry>> => {
   const problems: Rejection[] = []
-  return accept({ record, content: await openContent(context, record, statements, problems), problems })
+  return accept({ ...proven, content: await openContent(context, proven.record, statements, problems), problems })
 }
 
-const isForged = (statement: OpenedStatement | undefined): statement is Rejected => statement?.ok === false && statement.code === 'bad-signature'
+const isForged = (statement: OpenedStatement): statement is Rejected => !statement.ok && statement.code === 'bad-signature'
 
-/** Every statement in these entries, by its bytes as they stand there. */
-const openStatements = async ({ chain, checkSignature }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Map<Uint8Array, OpenedStatement>> => {
+const noStatements: OpenedStatements = new Map()
+
+const openStatements = async ({ chain, checkSignature }: IntakeContext, { body: { content } }: Sealed<EntryBody>): Promise<OpenedStatements> => {
+  if (content.kind !== 'receipts') return noStatements
   const opened = new Map<Uint8Array, OpenedStatement>()
   const decoded: { readonly bytes: Uint8Array; readonly statement: Sealed<StatementBody> }[] = []
-  for (const { body } of entries) {
-    if (body.content.kind !== 'receipts') continue
-    for (const receipt of body.content.receipts) {
-      if (receipt.kind !== 'executor') continue
-      const statement = decodeInner(chain.mesh, statementKind, receipt.statement)
-      if (statement.ok) decoded.push({ bytes: receipt.statement, statement: statement.value })
-      else opened.set(receipt.statement, statement)
-    }
+  for (const receipt of content.receipts) {
+    if (receipt.kind !== 'executor') continue
+    const statement = decodeInner(chain.mesh, statementKind, receipt.statement)
+    if (statement.ok) decoded.push({ bytes: receipt.statement, statement: statement.value })
+    else opened.set(receipt.statement, statement)
   }
-  const results = await verifyLinked(decoded.map(({ statement }) => statement), { checkSignature, signerOf: ({ executor }) => executor })
+  const results = await verifyStatements(decoded.map(({ statement }) => statement), checkSignature)
   for (const [index, { bytes }] of decoded.entries()) opened.set(bytes, results[index] ?? unread)
   return opened
 }
@@ -118,7 +126,7 @@ const openStatements = async ({ chain, checkSignature }: IntakeContext, entries:
 const openContent = async (
   context: IntakeContext,
   { id, body }: Verified<EntryBody>,
-  statements: ReadonlyMap<Uint8Array, OpenedStatement>,
+  statements: OpenedStatements,
   problems: Rejection[]
 ): Promise<OpenedContent> => {
   const { author, content } = body

@@ -1,13 +1,14 @@
 /**
- * What a merge makes of each log that it touches: reads what the plan of a log asks for, and lays a log anew from where
- * an admin's new choice changes which of its entries count.
+ * What a merge makes of each log that it touches: reads what the plan of a log asks for, lays a log anew from where an
+ * admin's new choice changes which of its entries count, and keeps with each entry what proves it.
  */
 import { decodeRecord, type Sealed } from '../record/record.ts'
 import { entryKind, type EntryBody } from '../record/entry.ts'
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { decodeEntry, openHeldEntry, type OpenedEntry } from './intake.ts'
+import { planProven, proveCandidates } from './log-proof.ts'
 import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
-import { planLog, planReads, unbegun, type HeldEntry, type LogContext, type LogState, type LogWork } from './log-plan.ts'
+import { planReads, unbegun, type HeldEntry, type LogContext, type LogState, type LogWork } from './log-plan.ts'
 import { lastPart, ranges } from './queue-store.ts'
 import { sortEntries, type PendingEntries } from './pending-entries.ts'
 import type { CheckSignature } from '../record/keys.ts'
@@ -70,10 +71,10 @@ const planRelaying = ({ head, frozenAt, base }: LogState, sequence: number): num
 type Shared = Pick<LogContext, 'isAdmin' | 'choices' | 'mayBegin'>
 
 const planOn = async (deps: LogWorkDeps, name: LogName, before: LogState | undefined, entries: readonly OpenedEntry[], shared: Shared): Promise<LogWork> => {
-  const candidates = sortEntries(entries)
-  const links = await readLinks(deps.logs, name, planReads(before ?? { head: emptyHead, base: 1 }, candidates))
+  const candidates = await proveCandidates(sortEntries(entries), deps.checkSignature)
+  const links = await readLinks(deps.logs, name, planReads(before ?? { head: emptyHead, base: 1 }, candidates.entries))
   const evidence = await readEvidence(deps.store, name, shared.choices)
-  return { name, before, plan: planLog(name, before, candidates, { ...shared, links, evidence }), relaid: null }
+  return { name, before, plan: planProven(name, before, candidates, { ...shared, links, evidence }), relaid: null }
 }
 
 const readLinks = async (logs: LogTable, name: LogName, sequences: readonly number[]): Promise<Map<number, Link>> => {
@@ -112,9 +113,9 @@ const relay = async (
   const held = await readHeld(deps, chain, name, from)
   const start = await stateBelow(deps, chain, before, from)
   // What is held comes first: of two copies of an entry it is the one that has a place.
-  const candidates = sortEntries([...entries, ...[...held.values()].map(({ opened }) => opened)])
-  const links = await readLinks(deps.logs, name, planReads(start, candidates))
-  const plan = planLog(name, start, candidates, { ...shared, links, evidence: noEvidence })
+  const candidates = await proveCandidates(sortEntries([...entries, ...[...held.values()].map(({ opened }) => opened)]), deps.checkSignature)
+  const links = await readLinks(deps.logs, name, planReads(start, candidates.entries))
+  const plan = planProven(name, start, candidates, { ...shared, links, evidence: noEvidence })
   const news = plan.rejections.filter(({ entry }) => entry === null || !held.has(entry))
   return { name, before, plan: { ...plan, rejections: news }, relaid: { from, held } }
 }

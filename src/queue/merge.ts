@@ -6,8 +6,8 @@
 import { isEqualBytes } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import type { Result } from '../base/result.ts'
-import type { EntryBody } from '../record/entry.ts'
-import type { Sealed, Verified } from '../record/record.ts'
+import { entryKind, type EntryBody } from '../record/entry.ts'
+import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import { gatherCredentials, gatherFacts, gatherThaws } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
@@ -18,7 +18,7 @@ import type { PendingEntries } from './pending-entries.ts'
 import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
-import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
+import type { Incarnation, IndicationId, KeyId, RecordId } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Indication } from '../trust/order.ts'
@@ -70,7 +70,7 @@ export interface MergeOptions {
 
 export interface Prepared {
   readonly opened: readonly OpenedEntry[]
-  /** Logs of entries that are held already, byte for byte, or were dropped. */
+  /** Logs of entries that are held already, with this signature or another, or were dropped. */
   readonly repeated: readonly LogName[]
   readonly rejections: readonly Rejection[]
 }
@@ -79,7 +79,7 @@ export interface Prepared {
 export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries: readonly Uint8Array[]): Promise<Prepared> => {
   const rejections: Rejection[] = []
   const repeated: LogName[] = []
-  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isLinked(entry) }
+  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isVouched(entry) }
   const opened: OpenedEntry[] = []
   const finish = (chunk: readonly Sealed<EntryBody>[], results: readonly Result<OpenedEntry>[]): void => {
     for (const [index, result] of results.entries()) {
@@ -94,7 +94,7 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
     for (const bytes of entries.slice(start, start + limits.queue.verifyChunk)) {
       const body = deps.recent.placeOf(bytes)
       if (body === undefined) unseen.push(bytes)
-      else recalled.push({ body, bytes })
+      else recalled.push({ id: null, body, bytes })
     }
     unseen.push(...(await withoutRepeated(deps.logs, recalled, repeated)).map(({ bytes }) => bytes))
     const decoded: Sealed<EntryBody>[] = []
@@ -113,6 +113,8 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
 }
 
 interface Located {
+  /** Null where only its bytes are known. */
+  readonly id: RecordId | null
   readonly body: Place
   readonly bytes: Uint8Array
 }
@@ -127,13 +129,19 @@ const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: r
   const copies = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
   const known = new Set<Entry>()
   for (const [index, entry] of suspects.entries()) {
-    const bytes = copies[index]
     const isBelow = entry.body.sequence < (held.get(logIdOf(entry.body))?.base ?? 1)
-    if (!isBelow && (bytes === undefined || !isEqualBytes(bytes, entry.bytes))) continue
+    if (!isBelow && !isSameEntry(copies[index], entry)) continue
     known.add(entry)
     repeated.push({ author: entry.body.author, incarnation: entry.body.incarnation })
   }
   return entries.filter((entry) => !known.has(entry))
+}
+
+/** Whatever signature it comes with: what is held was found authentic, and both say the same. */
+const isSameEntry = (held: Uint8Array | undefined, { id, bytes }: Located): boolean => {
+  if (held === undefined || isEqualBytes(held, bytes)) return held !== undefined
+  const known = id === null ? undefined : decodeRecord(entryKind, held)
+  return known?.ok === true && known.value.id === id
 }
 
 /** Applies what was prepared. One call at a time. */
