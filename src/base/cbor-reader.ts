@@ -148,8 +148,9 @@ class Reader {
 
 /** The least value that needs an argument of 1, 2, 4 and 8 bytes. */
 const leastOfWidth = [24, 0x100, 0x1_0000, 0x1_0000_0000]
-const knownLengthMax = 16
-const slots = 256
+/** Ids, of 52 characters, come again and again as well. */
+const knownLengthMax = 64
+const slots = 1024
 const knownTexts: (string | undefined)[] = Array.from({ length: slots }, () => undefined)
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

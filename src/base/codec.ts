@@ -5,10 +5,13 @@ import { createHash, hash } from 'node:crypto'
 import { decode, encode } from '@ipld/dag-cbor'
 import { isEqualBytes } from './bytes.ts'
 import { readCanonical } from './cbor-reader.ts'
+import { writeCanonical } from './cbor-writer.ts'
 import type { ReadOptions } from './cbor-reader.ts'
 import { accept, reject, type Result } from './result.ts'
 
-export const encodeCbor = (value: unknown): Uint8Array => {
+export const encodeCbor = (value: unknown): Uint8Array => writeCanonical(value) ?? encodeByLibrary(value)
+
+const encodeByLibrary = (value: unknown): Uint8Array => {
   const { buffer, byteOffset, length } = encode(value)
   // The library gives Buffers at times, whose `slice` is no copy.
   return new Uint8Array(buffer, byteOffset, length)

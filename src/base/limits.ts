@@ -231,6 +231,10 @@ export const limits = {
     controlsPerOrderMax: 16,
     /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
     verifyChunk: 128,
+    /** Entries that are being verified before more are decoded: some 15 ms of two cores, which the main thread may be busy with others. */
+    verifiedAtOnce: 256,
+    /** Entries of merges that wait to be applied before the next is begun: these are written while those are decoded. */
+    mergedAheadMax: 768,
     /** Orders, and entries below checkpoints, that housekeeping drops before it lets others in: some milliseconds each. */
     prunedAtOnce: 256,
     /** Entries looked at for one log, and arrivals for all, in one go of housekeeping: a million are through within two days. */

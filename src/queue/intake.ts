@@ -10,9 +10,9 @@
  */
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
-import { controlKind, type CancelBody, type ThawBody } from '../record/control.ts'
+import { controlKind, type CancelBody, type ControlBody, type ThawBody } from '../record/control.ts'
 import { entryKind, mayVouch, type EntryBody, type Receipt } from '../record/entry.ts'
-import { indicationKind } from '../record/indication.ts'
+import { indicationKind, type IndicationBody } from '../record/indication.ts'
 import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified } from '../record/record.ts'
 import { statementKind, verifyStatements, type StatementBody } from '../record/statement.ts'
 import { verifyLinked, type Proven } from '../record/vouching.ts'
@@ -69,104 +69,108 @@ export interface IntakeContext {
   readonly isVouched?: (entry: Sealed<EntryBody>) => boolean
 }
 
-type OpenedStatement = Result<Verified<StatementBody>>
-
-/** Those of one entry, by their bytes as they stand there. */
-type OpenedStatements = ReadonlyMap<Uint8Array, OpenedStatement>
+/** What in an entry has a signature of its own to be verified, as it was found; null where nothing has. */
+type Inner =
+  | { readonly kind: 'indication'; readonly opened: Result<Verified<IndicationBody>> }
+  | { readonly kind: 'control'; readonly opened: Result<Verified<ControlBody>> }
+  /** Those of executors, in their order. */
+  | { readonly kind: 'statements'; readonly opened: readonly Result<Verified<StatementBody>>[] }
+  | null
 
 /** A result for each entry, in their order. Errors: `bad-signature`. */
 export const openEntries = async (context: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<OpenedEntry>[]> => {
-  const [proven, statements] = await Promise.all([proveEntries(context, entries), Promise.all(entries.map((entry) => openStatements(context, entry)))])
-  const refused = new Map(entries.map((entry, index) => [entry, [...(statements[index] ?? noStatements).values()].find(isForged)]))
-  const sound = entries.filter((entry) => refused.get(entry) === undefined)
+  const [all, inner] = await Promise.all([proveEntries(context, entries), Promise.all(entries.map((entry) => openInner(context, entry)))])
+  const refused = inner.map(forgedIn)
+  const sound = entries.filter((_, index) => refused[index] === undefined)
   // What stays out vouches for nothing.
-  const judged = sound.length === entries.length ? proven : await proveEntries(context, sound)
-  const results = new Map(sound.map((entry, index) => [entry, judged[index]]))
-  return Promise.all(
-    entries.map(async (entry, index) => {
-      const result = refused.get(entry) ?? results.get(entry) ?? unread
-      return result.ok ? openProven(context, result.value, statements[index] ?? noStatements) : result
-    })
-  )
+  const proven = sound.length === entries.length ? all : await proveEntries(context, sound)
+  let next = 0
+  return entries.map((_, index) => {
+    const result = refused[index] ?? proven[next++] ?? unread
+    return result.ok ? accept(openProven(context, result.value, inner[index] ?? null)) : result
+  })
 }
 
 const proveEntries = async ({ checkSignature, isVouched }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<Proven<EntryBody>>[]> =>
   verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, mayVouch, ...(isVouched === undefined ? {} : { isVouched }) })
 
+/** No entry goes without a result; should one, it does not count. */
+const unread = reject('bad-signature', 'the record was not verified')
+
 /** Entries out of the store. They and their statements were verified when they came, perhaps by what came along. */
-export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
+export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<OpenedEntry> => {
   const checkSignature = (): Promise<boolean> => Promise.resolve(true)
-  return openProven(context, { record: entry as Verified<EntryBody>, isSigned: true }, await openStatements({ ...context, checkSignature }, entry))
+  return openProven(context, { record: entry as Verified<EntryBody>, isSigned: true }, await openInner({ ...context, checkSignature }, entry))
 }
 
-const openProven = async (context: IntakeContext, proven: Proven<EntryBody>, statements: OpenedStatements): Promise<Result<OpenedEntry>> => {
-  const problems: Rejection[] = []
-  return accept({ ...proven, content: await openContent(context, proven.record, statements, problems), problems })
-}
-
-const isForged = (statement: OpenedStatement): statement is Rejected => !statement.ok && statement.code === 'bad-signature'
-
-const noStatements: OpenedStatements = new Map()
-
-const openStatements = async ({ chain, checkSignature }: IntakeContext, { body: { content } }: Sealed<EntryBody>): Promise<OpenedStatements> => {
-  if (content.kind !== 'receipts') return noStatements
-  const opened = new Map<Uint8Array, OpenedStatement>()
-  const decoded: { readonly bytes: Uint8Array; readonly statement: Sealed<StatementBody> }[] = []
-  for (const receipt of content.receipts) {
-    if (receipt.kind !== 'executor') continue
-    const statement = decodeInner(chain.mesh, statementKind, receipt.statement)
-    if (statement.ok) decoded.push({ bytes: receipt.statement, statement: statement.value })
-    else opened.set(receipt.statement, statement)
+const openInner = (context: IntakeContext, { body: { content } }: Sealed<EntryBody>): Inner | Promise<Inner> => {
+  switch (content.kind) {
+    case 'indication': return openSigned(context, indicationKind, content.indication, ({ admin }) => admin).then((opened) => ({ kind: 'indication', opened }))
+    case 'control': return openSigned(context, controlKind, content.control, ({ admin }) => admin).then((opened) => ({ kind: 'control', opened }))
+    case 'receipts': return content.receipts.some(({ kind }) => kind === 'executor') ? openStatements(context, content.receipts).then((opened) => ({ kind: 'statements', opened })) : null
+    default: return null
   }
-  const results = await verifyStatements(decoded.map(({ statement }) => statement), checkSignature)
-  for (const [index, { bytes }] of decoded.entries()) opened.set(bytes, results[index] ?? unread)
-  return opened
 }
 
-const openContent = async (
-  context: IntakeContext,
-  { id, body }: Verified<EntryBody>,
-  statements: OpenedStatements,
-  problems: Rejection[]
-): Promise<OpenedContent> => {
+const openStatements = async ({ chain, checkSignature }: IntakeContext, receipts: readonly Receipt[]): Promise<Result<Verified<StatementBody>>[]> => {
+  const decoded = receipts.flatMap((receipt) => (receipt.kind === 'executor' ? [decodeInner(chain.mesh, statementKind, receipt.statement)] : []))
+  const verified = await verifyStatements(decoded.flatMap((result) => (result.ok ? [result.value] : [])), checkSignature)
+  let next = 0
+  return decoded.map((result) => (result.ok ? (verified[next++] ?? unread) : result))
+}
+
+const forgedIn = (inner: Inner): Rejected | undefined => {
+  const forged = inner?.kind === 'statements' ? inner.opened.find((statement) => !statement.ok && statement.code === 'bad-signature') : undefined
+  return forged?.ok === false ? forged : undefined
+}
+
+const openProven = (context: IntakeContext, proven: Proven<EntryBody>, inner: Inner): OpenedEntry => {
+  const problems: Rejection[] = []
+  return { ...proven, content: openContent(context, proven.record, inner, problems), problems }
+}
+
+const openContent = (context: IntakeContext, { id, body }: Verified<EntryBody>, inner: Inner, problems: Rejection[]): OpenedContent => {
   const { author, content } = body
   const pass = (code: string, detail: string): { kind: 'other' } => {
     problems.push({ code, detail, author, entry: id })
     return { kind: 'other' }
   }
-  switch (content.kind) {
-    case 'credential':
-      return { kind: 'credential', membership: openOwnCredential(context, author, content.credential) }
+  switch (inner?.kind) {
     case 'indication': {
-      const opened = await openInner(context, indicationKind, content.indication, (inner) => inner.admin)
+      const { opened } = inner
       if (!opened.ok) return pass(opened.code, opened.detail)
       return opened.value.body.admin === author ? { kind: 'indication', indication: opened.value as Indication } : pass('wrong-author', 'the order is that of another admin')
     }
     case 'control': {
-      const opened = await openInner(context, controlKind, content.control, (inner) => inner.admin)
+      const { opened } = inner
       if (!opened.ok) return pass(opened.code, opened.detail)
-      const { body: inner } = opened.value
-      if (inner.admin !== author) return pass('wrong-author', 'the control is that of another admin')
-      return inner.action === 'thaw' ? { kind: 'thaw', thaw: opened.value as Verified<ThawBody> } : { kind: 'control', control: opened.value as Verified<CancelBody> }
+      if (opened.value.body.admin !== author) return pass('wrong-author', 'the control is that of another admin')
+      return opened.value.body.action === 'thaw' ? { kind: 'thaw', thaw: opened.value as Verified<ThawBody> } : { kind: 'control', control: opened.value as Verified<CancelBody> }
     }
-    case 'receipts': {
-      const receipts: OpenedReceipt[] = []
-      for (const receipt of content.receipts) {
-        if (receipt.kind === 'agent') {
-          receipts.push({ kind: 'agent', receipt })
-          continue
-        }
-        const opened = statements.get(receipt.statement) ?? unread
-        if (opened.ok) receipts.push({ kind: 'executor', statement: opened.value })
-        else pass(opened.code, opened.detail)
-      }
-      return { kind: 'receipts', receipts }
-    }
+    default:
+  }
+  switch (content.kind) {
+    case 'credential':
+      return { kind: 'credential', membership: openOwnCredential(context, author, content.credential) }
     case 'checkpoint':
       return { kind: 'checkpoint', membership: content.credential === null ? null : openOwnCredential(context, author, content.credential) }
-    case 'fault':
+    case 'receipts':
+      return { kind: 'receipts', receipts: openReceipts(content.receipts, inner?.kind === 'statements' ? inner.opened : [], pass) }
+    default:
       return { kind: 'other' }
   }
+}
+
+const openReceipts = (receipts: readonly Receipt[], statements: readonly Result<Verified<StatementBody>>[], pass: (code: string, detail: string) => unknown): OpenedReceipt[] => {
+  const opened: OpenedReceipt[] = []
+  let next = 0
+  for (const receipt of receipts) {
+    const statement = receipt.kind === 'executor' ? (statements[next++] ?? unread) : null
+    if (receipt.kind === 'agent') opened.push({ kind: 'agent', receipt })
+    else if (statement?.ok === true) opened.push({ kind: 'executor', statement: statement.value })
+    else if (statement !== null) pass(statement.code, statement.detail)
+  }
+  return opened
 }
 
 const openOwnCredential = ({ chain }: IntakeContext, author: KeyId, bytes: Uint8Array): Result<Membership> => {
@@ -175,10 +179,7 @@ const openOwnCredential = ({ chain }: IntakeContext, author: KeyId, bytes: Uint8
   return isOwn ? opened : reject('bad-credential', 'the credential is that of another node')
 }
 
-/** No statement goes without a result; should one, it does not count. */
-const unread = reject('bad-signature', 'the statement was not verified')
-
-const openInner = async <Body extends { readonly mesh: MeshId }>(
+const openSigned = async <Body extends { readonly mesh: MeshId }>(
   { chain, checkSignature }: IntakeContext,
   kind: RecordKind<Body>,
   bytes: Uint8Array,

@@ -124,8 +124,7 @@ const readHeld = async ({ store, checkSignature }: LogWorkDeps, chain: CharterCh
   const held = new Map<RecordId, HeldEntry>()
   for await (const [key, bytes] of store.entries(ranges.entriesFrom(name, from))) {
     const decoded = decodeEntry(chain.mesh, bytes)
-    const opened = decoded.ok ? await openHeldEntry({ chain, checkSignature }, decoded.value) : decoded
-    if (opened.ok) held.set(opened.value.record.id, { key, opened: opened.value })
+    if (decoded.ok) held.set(decoded.value.id, { key, opened: await openHeldEntry({ chain, checkSignature }, decoded.value) })
   }
   return held
 }
@@ -139,8 +138,8 @@ const stateBelow = async ({ store, logs, checkSignature }: LogWorkDeps, chain: C
   for await (const [, bytes] of store.entries({ ...ranges.entriesBelow(before, from), reverse: true })) {
     const entry = decodeHeld(bytes)
     if (entry?.body.content.kind !== 'credential' && entry?.body.content.kind !== 'checkpoint') continue
-    const opened = await openHeldEntry({ chain, checkSignature }, entry)
-    const membership = opened.ok && (opened.value.content.kind === 'credential' || opened.value.content.kind === 'checkpoint') ? opened.value.content.membership : null
+    const { content } = await openHeldEntry({ chain, checkSignature }, entry)
+    const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
     if (membership?.ok !== true) continue
     executor = membership.value.credential.body.executor
     break

@@ -32,7 +32,8 @@ export interface VouchingOptions<Body> {
 
 /** All records with one id: their bodies are the same, their signatures need not be. */
 interface Place<Body> {
-  readonly copies: { readonly index: number; readonly record: Sealed<Body> }[]
+  /** Where they stand among all. */
+  readonly copies: number[]
   readonly signer: KeyId
   readonly body: Body
   /** Places that link to this one and may still vouch for it. */
@@ -47,7 +48,7 @@ interface Place<Body> {
 export const verifyLinked = async <Body extends Linked>(records: readonly Sealed<Body>[], options: VouchingOptions<Body>): Promise<Result<Proven<Body>>[]> => {
   const { signerOf, mayVouch, checkSignature, isVouched } = options
   const places = layOut(records, signerOf)
-  const results = new Map<number, Result<Proven<Body>>>()
+  const results: Result<Proven<Body>>[] = []
   const parentOf = ({ body, signer }: Place<Body>): Place<Body> | undefined => {
     const parent = body.previous === null ? undefined : places.get(body.previous)
     return parent?.signer === signer && mayVouch?.(body, parent.body) !== false ? parent : undefined
@@ -55,19 +56,20 @@ export const verifyLinked = async <Body extends Linked>(records: readonly Sealed
   const vouchFor = (place: Place<Body> | undefined): void => {
     for (let current = place; current !== undefined && !current.isAuthentic; current = parentOf(current)) {
       current.isAuthentic = true
-      for (const { index, record } of current.copies) results.set(index, accept({ record: record as Verified<Body>, isSigned: false }))
+      for (const index of current.copies) results[index] = accept({ record: records[index] as Verified<Body>, isSigned: false })
     }
   }
   const verifyFrom = async (tip: Place<Body>): Promise<void> => {
     for (let current: Place<Body> | undefined = tip; current !== undefined; current = parentOf(current)) {
       if (current.isAuthentic || (current !== tip && (current.open -= 1) > 0)) return
-      const { copies, signer } = current
-      const verdicts = await Promise.all(copies.map(({ record }) => verifyRecord(record, [signer], checkSignature)))
-      for (const [position, { index }] of copies.entries()) {
-        const verdict = verdicts[position] as Result<Verified<Body>>
-        results.set(index, verdict.ok ? accept({ record: verdict.value, isSigned: true }) : verdict)
+      const signers = [current.signer]
+      let isSigned = false
+      for (const index of current.copies) {
+        const verdict = await verifyRecord(records[index] as Sealed<Body>, signers, checkSignature)
+        results[index] = verdict.ok ? accept({ record: verdict.value, isSigned: true }) : verdict
+        isSigned ||= verdict.ok
       }
-      if (verdicts.some(({ ok }) => ok)) {
+      if (isSigned) {
         current.isAuthentic = true
         return vouchFor(parentOf(current))
       }
@@ -76,18 +78,20 @@ export const verifyLinked = async <Body extends Linked>(records: readonly Sealed
   for (const place of places.values()) {
     const parent = parentOf(place)
     if (parent !== undefined) parent.open += 1
-    if (isVouched !== undefined && place.copies.some(({ record }) => isVouched(record))) vouchFor(place)
+    if (isVouched !== undefined && place.copies.some((index) => isVouched(records[index] as Sealed<Body>))) vouchFor(place)
   }
-  await Promise.all([...places.values()].filter(({ open, isAuthentic }) => open === 0 && !isAuthentic).map(verifyFrom))
-  return records.map((_, index) => results.get(index) as Result<Proven<Body>>)
+  const tips: Place<Body>[] = []
+  for (const place of places.values()) if (place.open === 0 && !place.isAuthentic) tips.push(place)
+  await Promise.all(tips.map(verifyFrom))
+  return results
 }
 
 const layOut = <Body extends Linked>(records: readonly Sealed<Body>[], signerOf: (body: Body) => KeyId): Map<RecordId, Place<Body>> => {
   const places = new Map<RecordId, Place<Body>>()
   for (const [index, record] of records.entries()) {
     const known = places.get(record.id)
-    if (known === undefined) places.set(record.id, { copies: [{ index, record }], signer: signerOf(record.body), body: record.body, open: 0, isAuthentic: false })
-    else known.copies.push({ index, record })
+    if (known === undefined) places.set(record.id, { copies: [index], signer: signerOf(record.body), body: record.body, open: 0, isAuthentic: false })
+    else known.copies.push(index)
   }
   return places
 }
