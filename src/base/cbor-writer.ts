@@ -108,15 +108,31 @@ const writeList = (list: readonly unknown[], depth: number): boolean => {
   return true
 }
 
-/** Keys sorted by length, then by bytes; those beyond ASCII are left to the library. */
 const writeMap = (map: Readonly<Record<string, unknown>>, depth: number): boolean => {
-  const keys = Object.keys(map).sort(compareKeys)
+  const keys = orderOf(Object.keys(map))
+  if (keys === undefined) return false
   writeHead(5, keys.length)
-  for (const key of keys) {
-    if (beyondAscii.test(key) || !writeText(key) || !writeValue(map[key], depth + 1)) return false
-  }
+  for (const key of keys) if (!writeText(key) || !writeValue(map[key], depth + 1)) return false
+  return true
+}
+
+/** Sorted by length, then by bytes. Those beyond ASCII are left to the library. */
+const orderOf = (keys: readonly string[]): readonly string[] | undefined => {
+  const known = orders[keys.length]
+  if (known !== undefined && isSame(known.keys, keys)) return known.sorted
+  if (keys.some((key) => beyondAscii.test(key))) return undefined
+  const sorted = keys.toSorted((left, right) => left.length - right.length || (left < right ? -1 : 1))
+  if (keys.length < ordersMax) orders[keys.length] = { keys, sorted }
+  return sorted
+}
+
+/** Rows and records of one shape come one after another: the last order of so many keys is most often the next. */
+const orders: ({ readonly keys: readonly string[]; readonly sorted: readonly string[] } | undefined)[] = []
+const ordersMax = 64
+
+const isSame = (left: readonly string[], right: readonly string[]): boolean => {
+  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false
   return true
 }
 
 const beyondAscii = /[^\0-\x7f]/
-const compareKeys = (left: string, right: string): number => left.length - right.length || (left < right ? -1 : 1)

@@ -50,9 +50,9 @@ export class LogTable {
   async states(names: readonly LogName[]): Promise<(LogState | undefined)[]> {
     const ids = names.map(logIdOf)
     const states = ids.map((id) => this.#states.get(id))
+    if (!states.includes(undefined)) return states
     const missing = new Map<string, LogName>()
     for (const [index, state] of states.entries()) if (state === undefined) missing.set(ids[index] ?? '', names[index] as LogName)
-    if (missing.size === 0) return states
     const rows = await this.#store.getMany([...missing.values()].map(keys.log))
     for (const [position, [id, { author, incarnation }]] of [...missing].entries()) {
       const row = rows[position]

@@ -8,7 +8,7 @@ import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { decodeEntry, openHeldEntry, type OpenedEntry } from './intake.ts'
 import { planProven, proveCandidates } from './log-proof.ts'
 import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
-import { planReads, unbegun, type HeldEntry, type LogContext, type LogState, type LogWork } from './log-plan.ts'
+import { planLog, planReads, unbegun, type HeldEntry, type LogContext, type LogState, type LogWork } from './log-plan.ts'
 import { lastPart, ranges } from './queue-store.ts'
 import { sortEntries, type PendingEntries } from './pending-entries.ts'
 import type { CheckSignature } from '../record/keys.ts'
@@ -46,7 +46,8 @@ export const planLogs = async (deps: LogWorkDeps, chain: CharterChain, opened: r
     const from = changed === undefined || before === undefined ? undefined : planRelaying(before, changed.from)
     const choices = changed?.choices ?? deps.thaws.choicesOf(name)
     const shared = { isAdmin: wasEverAdmin(chain, name.author), choices, mayBegin }
-    work.push(before === undefined || from === undefined ? await planOn(deps, name, before, entries, shared) : await relay(deps, chain, before, { from, entries, shared }))
+    const isRelaid = before !== undefined && from !== undefined
+    work.push(isRelaid ? await relay(deps, chain, before, { from, entries, shared }) : (planFresh(name, before, entries, shared) ?? (await planOn(deps, name, before, entries, shared))))
   }
   return work
 }
@@ -70,9 +71,20 @@ const planRelaying = ({ head, frozenAt, base }: LogState, sequence: number): num
 
 type Shared = Pick<LogContext, 'isAdmin' | 'choices' | 'mayBegin'>
 
+/** Without a promise where nothing has to be read or verified, as nearly always; undefined elsewhere. */
+const planFresh = (name: LogName, before: LogState | undefined, entries: readonly OpenedEntry[], shared: Shared): LogWork | undefined => {
+  const isPlain = shared.choices.size === 0 && entries.every(({ isSigned }) => isSigned)
+  const candidates = isPlain ? sortEntries(entries) : undefined
+  if (candidates === undefined || planReads(before ?? unread, candidates).length > 0) return undefined
+  return { name, before, plan: planLog(name, before, candidates, { ...shared, links: noLinks, evidence: noEvidence }), relaid: null }
+}
+
+const unread = { head: emptyHead, base: 1 }
+const noLinks: ReadonlyMap<number, Link> = new Map()
+
 const planOn = async (deps: LogWorkDeps, name: LogName, before: LogState | undefined, entries: readonly OpenedEntry[], shared: Shared): Promise<LogWork> => {
   const candidates = await proveCandidates(sortEntries(entries), deps.checkSignature)
-  const links = await readLinks(deps.logs, name, planReads(before ?? { head: emptyHead, base: 1 }, candidates.entries))
+  const links = await readLinks(deps.logs, name, planReads(before ?? unread, candidates.entries))
   const evidence = await readEvidence(deps.store, name, shared.choices)
   return { name, before, plan: planProven(name, before, candidates, { ...shared, links, evidence }), relaid: null }
 }

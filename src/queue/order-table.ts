@@ -191,8 +191,9 @@ export class OrderTable {
     const toldKeys = told.map(({ agent, indication }) => keys.cell(indication, agent))
     const cells = new Map<string, RefoldedCell>(refolded)
     const stored: string[] = []
-    for (const [index, { agent, indication }] of told.entries()) {
-      const key = toldKeys[index] ?? ''
+    let next = 0
+    for (const { agent, indication } of told) {
+      const key = toldKeys[next++] ?? ''
       if (cells.has(key)) continue
       cells.set(key, { agent, indication, cell: undefined })
       if (!this.#isUnheard(agent, indication)) stored.push(key)
@@ -204,9 +205,10 @@ export class OrderTable {
     const changed = new Set(refolded.keys())
     const gone = await this.goneAmong([...cells.values()].map(({ indication }) => indication))
     if (gone.size > 0) for (const [key, cell] of cells) if (gone.has(cell.indication)) cells.set(key, { ...cell, cell: undefined })
-    for (const [index, { agent, indication, fact }] of told.entries()) {
+    next = 0
+    for (const { agent, indication, fact } of told) {
+      const key = toldKeys[next++] ?? ''
       if (gone.has(indication)) continue
-      const key = toldKeys[index] ?? ''
       const known = cells.get(key)?.cell
       const merged = mergeFacts(known, fact)
       if (merged === known) continue

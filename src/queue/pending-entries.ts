@@ -58,7 +58,7 @@ export class PendingEntries {
 }
 
 /** By sequence number, then id; each entry once. */
-export const sortEntries = (entries: readonly OpenedEntry[]): OpenedEntry[] =>
-  [...new Map(entries.map((opened) => [opened.record.id, opened])).values()].sort(
+export const sortEntries = (entries: readonly OpenedEntry[]): readonly OpenedEntry[] =>
+  entries.length < 2 ? entries : [...new Map(entries.map((opened) => [opened.record.id, opened])).values()].sort(
     (left, right) => left.record.body.sequence - right.record.body.sequence || compareText(left.record.id, right.record.id)
   )
