@@ -103,8 +103,14 @@ export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries
   return { opened, repeated, rejections }
 }
 
+/** What is found about entries that are not new. */
+interface Noted {
+  readonly repeated: LogName[]
+  readonly rejections: Rejection[]
+}
+
 /** What is new among these, and of the right shape. */
-const decodeFresh = async ({ logs, recent }: MergeDeps, { mesh }: CharterChain, entries: readonly Uint8Array[], { repeated, rejections }: { readonly repeated: LogName[]; readonly rejections: Rejection[] }): Promise<Sealed<EntryBody>[]> => {
+const decodeFresh = async ({ logs, recent }: MergeDeps, { mesh }: CharterChain, entries: readonly Uint8Array[], noted: Noted): Promise<readonly Sealed<EntryBody>[]> => {
   const unseen: Uint8Array[] = []
   const recalled: Located[] = []
   for (const bytes of entries) {
@@ -112,14 +118,14 @@ const decodeFresh = async ({ logs, recent }: MergeDeps, { mesh }: CharterChain, 
     if (body === undefined) unseen.push(bytes)
     else recalled.push({ id: null, body, bytes })
   }
-  for (const { bytes } of await withoutRepeated(logs, recalled, repeated)) unseen.push(bytes)
+  for (const { bytes } of await withoutRepeated(logs, recalled, noted)) unseen.push(bytes)
   const decoded: Sealed<EntryBody>[] = []
   for (const bytes of unseen) {
     const entry = decodeEntry(mesh, bytes)
     if (entry.ok) decoded.push(entry.value)
-    else rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
+    else noted.rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
   }
-  return withoutRepeated(logs, decoded, repeated)
+  return withoutRepeated(logs, decoded, noted)
 }
 
 interface Located {
@@ -129,18 +135,22 @@ interface Located {
   readonly bytes: Uint8Array
 }
 
-const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], repeated: LogName[]): Promise<Entry[]> => {
-  if (entries.length === 0) return []
+const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], { repeated, rejections }: Noted): Promise<readonly Entry[]> => {
+  if (entries.length === 0) return entries
   const states = await logs.states(entries.map(({ body }) => body))
-  const suspects = [...entries.entries()].filter(([index, { body }]) => body.sequence <= (states[index]?.head.sequence ?? 0))
-  if (suspects.length === 0) return [...entries]
-  const copies = await logs.held(suspects.map(([, { body }]) => ({ name: body, sequence: body.sequence })))
+  const isSuspect = ({ body }: Entry, index: number): boolean => body.sequence <= (states[index]?.head.sequence ?? 0)
+  if (!entries.some(isSuspect)) return entries
+  const suspects = entries.filter(isSuspect)
+  const [bases, copies] = [states.filter((_, index) => isSuspect(entries[index] as Entry, index)), await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))]
   const known = new Set<Entry>()
-  for (const [position, [index, entry]] of suspects.entries()) {
-    const isBelow = entry.body.sequence < (states[index]?.base ?? 1)
-    if (!isBelow && !isSameEntry(copies[position], entry)) continue
+  for (const [index, entry] of suspects.entries()) {
+    const { id, body } = entry
+    const isBelow = body.sequence < (bases[index]?.base ?? 1)
+    if (!isBelow && !isSameEntry(copies[index], entry)) continue
     known.add(entry)
-    repeated.push({ author: entry.body.author, incarnation: entry.body.incarnation })
+    repeated.push({ author: body.author, incarnation: body.incarnation })
+    // Nobody need spread it: there may be any number of them.
+    if (!isBelow && !isEqualBytes(copies[index] ?? entry.bytes, entry.bytes)) rejections.push({ code: 'other-signature', detail: 'the entry is held with another signature', author: body.author, entry: id })
   }
   return entries.filter((entry) => !known.has(entry))
 }

@@ -4,7 +4,7 @@
  * held. A hint only: what is held at that place must still be compared.
  */
 import { limits } from '../base/limits.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../base/bounded-map.ts'
 import type { LogName } from './log.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { Sealed } from '../record/record.ts'

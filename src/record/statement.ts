@@ -53,3 +53,6 @@ export const verifyStatements = async (statements: readonly Sealed<StatementBody
   const proven = await verifyLinked(statements, { checkSignature, signerOf: ({ executor }) => executor })
   return proven.map((result) => (result.ok ? accept(result.value.record) : result))
 }
+
+/** CIDs of the outputs that lie beside it. */
+export const outputsOf = ({ stdout, stderr }: StatementBody): string[] => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))

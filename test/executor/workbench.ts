@@ -17,6 +17,7 @@ import { createScriptFormat } from '../../src/executor/script-format.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { controlKind } from '../../src/record/control.ts'
 import { sealRecord } from '../../src/record/record.ts'
+import { outputsOf } from '../../src/record/statement.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
@@ -71,8 +72,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const directory = settings.directory ?? (await temporaryDirectory(t))
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
-  const wanted = journal.unkept().flatMap(({ body }) => [body.stdout?.cid, body.stderr?.cid].filter((cid) => typeof cid === 'string'))
-  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
+  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)]
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)

@@ -163,6 +163,6 @@ test('what is held comes again with another signature', async (t) => {
   const queue = await world.queue()
   await queue.merge(bytesOf(...agent.entries), 'test')
   const again = await queue.merge(bytesOf(...agent.entries).map(spoil), 'test')
-  t.deepEqual([again.rejections, again.duplicates], [[], 2])
+  t.deepEqual([again.rejections.map(({ code }) => code), again.duplicates], [['other-signature', 'other-signature'], 2])
   t.deepEqual(await queue.entriesOfLog(agent.key, agent.incarnation, 1, page), bytesOf(...agent.entries))
 })
