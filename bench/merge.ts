@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { limits } from '../src/base/limits.ts'
-import { concatBytes, utf8 } from '../src/base/bytes.ts'
 import { LevelStore } from '../src/base/level-store.ts'
 import { silentLog } from '../src/base/log.ts'
 import { systemRandom } from '../src/base/system-random.ts'
@@ -103,8 +102,7 @@ const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** Each signature with its key imported beforehand. */
 const verifyTurn = async (entries: readonly Sealed<EntryBody>[], keys: ReadonlyMap<KeyId, KeyObject>): Promise<Cost> => {
-  const tasks = entries.map(({ type, body, bodyBytes, signatures }) => {
-    const message = concatBytes([utf8(`writ/1/${type}\0`), bodyBytes])
+  const tasks = entries.map(({ body, message, signatures }) => {
     const [key, signature] = [keys.get(body.author), signatures[0]?.signature]
     if (key === undefined || signature === undefined) throw new Error('an entry without a signature')
     return () =>

@@ -206,7 +206,7 @@ class Auditor {
     const refused = judged.get(entry)
     if (refused !== null && refused !== undefined) return { kind: 'bad', detail: refused.detail }
     const opened = await openHeldEntry({ chain: this.#chain, checkSignature: verifySignature }, entry)
-    return opened.ok ? { kind: 'sound', opened: opened.value, checkpoint: this.#checkpointOf(entry) } : { kind: 'bad', detail: opened.detail }
+    return { kind: 'sound', opened, checkpoint: this.#checkpointOf(entry) }
   }
 
   #checkpointOf({ body }: Sealed<EntryBody>): Membership | null {

@@ -3,26 +3,24 @@
  */
 import { base32 } from 'multiformats/bases/base32'
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
-/** Two characters for each ten bits. */
-const pairs: readonly string[] = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >> 5]}${alphabet[bits & 31]}`)
+const alphabet = Buffer.from('abcdefghijklmnopqrstuvwxyz234567')
 
-/** RFC 4648, lower case, without padding. By pairs: ids are made of every record that is read. */
+/** RFC 4648, lower case, without padding. Made in one piece: ids are made of every record that is read. */
 export const toBase32 = (bytes: Uint8Array): string => {
-  let text = ''
+  const characters = Buffer.allocUnsafe(Math.ceil((bytes.length * 8) / 5))
+  let used = 0
   let bits = 0
   let count = 0
-  for (const byte of bytes) {
-    // Never more than 17 bits: what was taken is cut off.
-    bits = ((bits & 0x1ff) << 8) | byte
-    count += 8
-    if (count < 10) continue
-    count -= 10
-    text += pairs[(bits >> count) & 0x3ff] ?? ''
+  for (let index = 0; index < bytes.length; index += 1) {
+    // Never more than 12 bits: what was taken is cut off.
+    bits = ((bits & 0xf) << 8) | (bytes[index] ?? 0)
+    for (count += 8; count >= 5; ) {
+      count -= 5
+      characters[used++] = alphabet[(bits >> count) & 31] ?? 0
+    }
   }
-  if (count === 0) return text
-  const rest = (bits << (10 - count)) & 0x3ff
-  return text + (pairs[rest] ?? '').slice(0, count > 5 ? 2 : 1)
+  if (count > 0) characters[used] = alphabet[(bits << (5 - count)) & 31] ?? 0
+  return characters.toString('latin1')
 }
 
 export const fromBase32 = (text: string): Uint8Array => base32.baseDecode(text)

@@ -25,6 +25,8 @@ class Reader {
   readonly #text: Buffer
   readonly #views: boolean
   #offset = 0
+  /** Bytes of the key that was read last. */
+  #keySize = 0
 
   constructor(bytes: Uint8Array, views: boolean) {
     this.#bytes = bytes
@@ -100,29 +102,29 @@ class Reader {
 
   #map(length: number, depth: number): Record<string, unknown> | undefined {
     const map: Record<string, unknown> = {}
-    let before = { start: 0, length: -1 }
+    let [start, size] = [0, -1]
     for (let index = 0; index < length; index += 1) {
-      const key = this.#key(before)
-      if (key === undefined || key.text === '__proto__') return undefined
+      const key = this.#key(start, size)
+      if (key === undefined || key === '__proto__') return undefined
+      size = this.#keySize
+      start = this.#offset - size
       const value = this.read(depth + 1)
       if (value === undefined) return undefined
-      map[key.text] = value
-      before = key
+      map[key] = value
     }
     return map
   }
 
-  /** Keys are sorted by length, then by bytes, each once. */
-  #key(before: { readonly start: number; readonly length: number }): { readonly text: string; readonly start: number; readonly length: number } | undefined {
+  /** Keys are sorted by length, then by bytes, each once; the one before is given by its place. */
+  #key(startBefore: number, sizeBefore: number): string | undefined {
     const initial = this.#bytes[this.#offset] ?? 0
     if (initial >> 5 !== 3) return undefined
     this.#offset += 1
-    const length = this.#argument(initial & 0x1f)
-    const start = this.#offset
-    if (length < before.length || start + length > this.#bytes.length) return undefined
-    if (length === before.length && !this.#isBelow(before.start, start, length)) return undefined
-    const text = this.#string(length)
-    return text === undefined ? undefined : { text, start, length }
+    const size = this.#argument(initial & 0x1f)
+    if (size < sizeBefore || this.#offset + size > this.#bytes.length) return undefined
+    if (size === sizeBefore && !this.#isBelow(startBefore, this.#offset, size)) return undefined
+    this.#keySize = size
+    return this.#string(size)
   }
 
   #isBelow(left: number, right: number, length: number): boolean {
@@ -148,8 +150,9 @@ class Reader {
 
 /** The least value that needs an argument of 1, 2, 4 and 8 bytes. */
 const leastOfWidth = [24, 0x100, 0x1_0000, 0x1_0000_0000]
-const knownLengthMax = 16
-const slots = 256
+/** Ids, of 52 characters, come again and again as well. */
+const knownLengthMax = 64
+const slots = 1024
 const knownTexts: (string | undefined)[] = Array.from({ length: slots }, () => undefined)
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

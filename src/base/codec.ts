@@ -9,10 +9,9 @@ import { writeCanonical } from './cbor-writer.ts'
 import type { ReadOptions } from './cbor-reader.ts'
 import { accept, reject, type Result } from './result.ts'
 
-/** Throws where dag-cbor has no form for the value. */
-export const encodeCbor = (value: unknown): Uint8Array => {
-  const written = writeCanonical(value)
-  if (written !== undefined) return written
+export const encodeCbor = (value: unknown): Uint8Array => writeCanonical(value) ?? encodeByLibrary(value)
+
+const encodeByLibrary = (value: unknown): Uint8Array => {
   const { buffer, byteOffset, length } = encode(value)
   // The library gives Buffers at times, whose `slice` is no copy.
   return new Uint8Array(buffer, byteOffset, length)

@@ -27,6 +27,8 @@ export const limits = {
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
+    /** Entries of a log that one signature may prove: a verification for each 16 costs a tenth of merging them. */
+    spanEntries: 16,
     /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
     provenSignaturesMax: 65_536,
     /** Imported, which costs half a verification: the peer and the executor of each of 10,000 nodes. */
@@ -233,6 +235,10 @@ export const limits = {
     controlsPerOrderMax: 16,
     /** Entries decoded before the thread pool gets them: long enough to keep it busy, short enough to let others in. */
     verifyChunk: 128,
+    /** Entries that are being verified before more are decoded: some 15 ms of two cores, which the main thread may be busy with others. */
+    verifiedAtOnce: 256,
+    /** Entries of merges that wait to be applied before the next is begun: these are written while those are decoded. */
+    mergedAheadMax: 768,
     /** Orders, and entries below checkpoints, that housekeeping drops before it lets others in: some milliseconds each. */
     prunedAtOnce: 256,
     /** Entries looked at for one log, and arrivals for all, in one go of housekeeping: a million are through within two days. */

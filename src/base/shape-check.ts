@@ -109,7 +109,10 @@ const compileObject = (entries: unknown): Check | undefined => {
   if (known.length < checks.length) return undefined
   return (value) => {
     if (!isNode(value) || Object.keys(value).length !== fields.length) return false
-    for (const [index, field] of fields.entries()) if (!Object.hasOwn(value, field) || known[index]?.(value[field]) !== true) return false
+    for (let index = 0; index < fields.length; index += 1) {
+      const field = fields[index] ?? ''
+      if (!Object.hasOwn(value, field) || known[index]?.(value[field]) !== true) return false
+    }
     return true
   }
 }

@@ -1,21 +1,21 @@
 /**
  * The way of entries from untrusted bytes to something that may be folded: shape, signatures, and what they carry.
- * Signatures are checked on the thread pool, those of the entries and of the records inside them at once. Entries of one
- * author vouch for those that they link to, and so do statements of one executor, whatever entries these stand in: a run
- * costs one verification.
+ * Signatures are checked on the thread pool, those of the entries and of the records inside them at once. An entry vouches
+ * for those of its span that it links to, and a statement for those of its executor in the same entry: a run of entries
+ * costs one verification, and one more for each entry with statements.
  *
  * A record inside a good entry that says something wrong is passed over and reported; the entry itself stays, or the log
- * would have a hole. But a statement that neither its own signature nor a later statement vouches for keeps its entry
- * out: whether something vouches for it depends on what comes along with it, and what is held must not depend on that.
+ * would have a hole. But a statement that neither its own signature nor another in its entry vouches for keeps its entry
+ * out, for good: what a log says never depends on what else was at hand when it was judged.
  */
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import { openCredential, type Membership } from '../trust/admission.ts'
-import { controlKind, type CancelBody, type ThawBody } from '../record/control.ts'
-import { entryKind, type EntryBody, type Receipt } from '../record/entry.ts'
-import { indicationKind } from '../record/indication.ts'
+import { controlKind, type CancelBody, type ControlBody, type ThawBody } from '../record/control.ts'
+import { entryKind, mayVouch, type EntryBody, type Receipt } from '../record/entry.ts'
+import { indicationKind, type IndicationBody } from '../record/indication.ts'
 import { decodeRecord, verifyRecord, type RecordKind, type Sealed, type Verified } from '../record/record.ts'
-import { statementKind, type StatementBody } from '../record/statement.ts'
-import { verifyLinked } from '../record/vouching.ts'
+import { statementKind, verifyStatements, type StatementBody } from '../record/statement.ts'
+import { verifyLinked, type Proven } from '../record/vouching.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import type { Indication } from '../trust/order.ts'
 import type { CheckSignature } from '../record/keys.ts'
@@ -45,8 +45,8 @@ export type OpenedContent =
   /** Nothing that the queues act upon. */
   | { readonly kind: 'other' }
 
-export interface OpenedEntry {
-  readonly record: Verified<EntryBody>
+/** `isSigned`: by its own signature, or held already; others are proven by one that links to them, and are held with it. */
+export interface OpenedEntry extends Proven<EntryBody> {
   readonly content: OpenedContent
   readonly problems: readonly Rejection[]
 }
@@ -65,100 +65,112 @@ export const decodeEntry = (mesh: MeshId, bytes: Uint8Array): Result<Sealed<Entr
 export interface IntakeContext {
   readonly chain: CharterChain
   readonly checkSignature: CheckSignature
-  /** Whether a verified entry of its author, from an earlier batch, links to this one. */
+  /** Whether a verified entry of its span, from an earlier batch, links to this one. */
   readonly isVouched?: (entry: Sealed<EntryBody>) => boolean
 }
 
-type OpenedStatement = Result<Verified<StatementBody>>
+/** What in an entry has a signature of its own to be verified, as it was found; null where nothing has. */
+type Inner =
+  | { readonly kind: 'indication'; readonly opened: Result<Verified<IndicationBody>> }
+  | { readonly kind: 'control'; readonly opened: Result<Verified<ControlBody>> }
+  /** Those of executors, in their order. */
+  | { readonly kind: 'statements'; readonly opened: readonly Result<Verified<StatementBody>>[] }
+  | null
 
 /** A result for each entry, in their order. Errors: `bad-signature`. */
 export const openEntries = async (context: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<OpenedEntry>[]> => {
-  const { checkSignature, isVouched } = context
-  const [verified, statements] = await Promise.all([
-    verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, ...(isVouched === undefined ? {} : { isVouched }) }),
-    openStatements(context, entries)
-  ])
-  return Promise.all(verified.map(async (result) => (result.ok ? openVerified(context, result.value, statements) : result)))
+  const [all, inner] = await Promise.all([proveEntries(context, entries), Promise.all(entries.map((entry) => openInner(context, entry)))])
+  const refused = inner.map(forgedIn)
+  const sound = entries.filter((_, index) => refused[index] === undefined)
+  // What stays out vouches for nothing.
+  const proven = sound.length === entries.length ? all : await proveEntries(context, sound)
+  let next = 0
+  return entries.map((_, index) => {
+    const result = refused[index] ?? proven[next++] ?? unread
+    return result.ok ? accept(openProven(context, result.value, inner[index] ?? null)) : result
+  })
 }
+
+const proveEntries = async ({ checkSignature, isVouched }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Result<Proven<EntryBody>>[]> =>
+  verifyLinked(entries, { checkSignature, signerOf: ({ author }) => author, mayVouch, ...(isVouched === undefined ? {} : { isVouched }) })
+
+/** No entry goes without a result; should one, it does not count. */
+const unread = reject('bad-signature', 'the record was not verified')
 
 /** Entries out of the store. They and their statements were verified when they came, perhaps by what came along. */
-export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<Result<OpenedEntry>> => {
+export const openHeldEntry = async (context: IntakeContext, entry: Sealed<EntryBody>): Promise<OpenedEntry> => {
   const checkSignature = (): Promise<boolean> => Promise.resolve(true)
-  return openVerified(context, entry as Verified<EntryBody>, await openStatements({ ...context, checkSignature }, [entry]))
+  return openProven(context, { record: entry as Verified<EntryBody>, isSigned: true }, await openInner({ ...context, checkSignature }, entry))
 }
 
-const openVerified = async (context: IntakeContext, record: Verified<EntryBody>, statements: ReadonlyMap<Uint8Array, OpenedStatement>): Promise<Result<OpenedEntry>> => {
-  const { content } = record.body
-  const forged = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'executor' ? statements.get(receipt.statement) : undefined)).find(isForged) : undefined
-  if (forged !== undefined) return forged
-  const problems: Rejection[] = []
-  return accept({ record, content: await openContent(context, record, statements, problems), problems })
-}
-
-const isForged = (statement: OpenedStatement | undefined): statement is Rejected => statement?.ok === false && statement.code === 'bad-signature'
-
-/** Every statement in these entries, by its bytes as they stand there. */
-const openStatements = async ({ chain, checkSignature }: IntakeContext, entries: readonly Sealed<EntryBody>[]): Promise<Map<Uint8Array, OpenedStatement>> => {
-  const opened = new Map<Uint8Array, OpenedStatement>()
-  const decoded: { readonly bytes: Uint8Array; readonly statement: Sealed<StatementBody> }[] = []
-  for (const { body } of entries) {
-    if (body.content.kind !== 'receipts') continue
-    for (const receipt of body.content.receipts) {
-      if (receipt.kind !== 'executor') continue
-      const statement = decodeInner(chain.mesh, statementKind, receipt.statement)
-      if (statement.ok) decoded.push({ bytes: receipt.statement, statement: statement.value })
-      else opened.set(receipt.statement, statement)
-    }
+const openInner = (context: IntakeContext, { body: { content } }: Sealed<EntryBody>): Inner | Promise<Inner> => {
+  switch (content.kind) {
+    case 'indication': return openSigned(context, indicationKind, content.indication, ({ admin }) => admin).then((opened) => ({ kind: 'indication', opened }))
+    case 'control': return openSigned(context, controlKind, content.control, ({ admin }) => admin).then((opened) => ({ kind: 'control', opened }))
+    case 'receipts': return content.receipts.some(({ kind }) => kind === 'executor') ? openStatements(context, content.receipts).then((opened) => ({ kind: 'statements', opened })) : null
+    default: return null
   }
-  const results = await verifyLinked(decoded.map(({ statement }) => statement), { checkSignature, signerOf: ({ executor }) => executor })
-  for (const [index, { bytes }] of decoded.entries()) opened.set(bytes, results[index] ?? unread)
-  return opened
 }
 
-const openContent = async (
-  context: IntakeContext,
-  { id, body }: Verified<EntryBody>,
-  statements: ReadonlyMap<Uint8Array, OpenedStatement>,
-  problems: Rejection[]
-): Promise<OpenedContent> => {
+const openStatements = async ({ chain, checkSignature }: IntakeContext, receipts: readonly Receipt[]): Promise<Result<Verified<StatementBody>>[]> => {
+  const decoded = receipts.flatMap((receipt) => (receipt.kind === 'executor' ? [decodeInner(chain.mesh, statementKind, receipt.statement)] : []))
+  const verified = await verifyStatements(decoded.flatMap((result) => (result.ok ? [result.value] : [])), checkSignature)
+  let next = 0
+  return decoded.map((result) => (result.ok ? (verified[next++] ?? unread) : result))
+}
+
+const forgedIn = (inner: Inner): Rejected | undefined => {
+  const forged = inner?.kind === 'statements' ? inner.opened.find((statement) => !statement.ok && statement.code === 'bad-signature') : undefined
+  return forged?.ok === false ? forged : undefined
+}
+
+const openProven = (context: IntakeContext, proven: Proven<EntryBody>, inner: Inner): OpenedEntry => {
+  const problems: Rejection[] = []
+  return { ...proven, content: openContent(context, proven.record, inner, problems), problems }
+}
+
+const openContent = (context: IntakeContext, { id, body }: Verified<EntryBody>, inner: Inner, problems: Rejection[]): OpenedContent => {
   const { author, content } = body
   const pass = (code: string, detail: string): { kind: 'other' } => {
     problems.push({ code, detail, author, entry: id })
     return { kind: 'other' }
   }
-  switch (content.kind) {
-    case 'credential':
-      return { kind: 'credential', membership: openOwnCredential(context, author, content.credential) }
+  switch (inner?.kind) {
     case 'indication': {
-      const opened = await openInner(context, indicationKind, content.indication, (inner) => inner.admin)
+      const { opened } = inner
       if (!opened.ok) return pass(opened.code, opened.detail)
       return opened.value.body.admin === author ? { kind: 'indication', indication: opened.value as Indication } : pass('wrong-author', 'the order is that of another admin')
     }
     case 'control': {
-      const opened = await openInner(context, controlKind, content.control, (inner) => inner.admin)
+      const { opened } = inner
       if (!opened.ok) return pass(opened.code, opened.detail)
-      const { body: inner } = opened.value
-      if (inner.admin !== author) return pass('wrong-author', 'the control is that of another admin')
-      return inner.action === 'thaw' ? { kind: 'thaw', thaw: opened.value as Verified<ThawBody> } : { kind: 'control', control: opened.value as Verified<CancelBody> }
+      if (opened.value.body.admin !== author) return pass('wrong-author', 'the control is that of another admin')
+      return opened.value.body.action === 'thaw' ? { kind: 'thaw', thaw: opened.value as Verified<ThawBody> } : { kind: 'control', control: opened.value as Verified<CancelBody> }
     }
-    case 'receipts': {
-      const receipts: OpenedReceipt[] = []
-      for (const receipt of content.receipts) {
-        if (receipt.kind === 'agent') {
-          receipts.push({ kind: 'agent', receipt })
-          continue
-        }
-        const opened = statements.get(receipt.statement) ?? unread
-        if (opened.ok) receipts.push({ kind: 'executor', statement: opened.value })
-        else pass(opened.code, opened.detail)
-      }
-      return { kind: 'receipts', receipts }
-    }
+    default:
+  }
+  switch (content.kind) {
+    case 'credential':
+      return { kind: 'credential', membership: openOwnCredential(context, author, content.credential) }
     case 'checkpoint':
       return { kind: 'checkpoint', membership: content.credential === null ? null : openOwnCredential(context, author, content.credential) }
-    case 'fault':
+    case 'receipts':
+      return { kind: 'receipts', receipts: openReceipts(content.receipts, inner?.kind === 'statements' ? inner.opened : [], pass) }
+    default:
       return { kind: 'other' }
   }
+}
+
+const openReceipts = (receipts: readonly Receipt[], statements: readonly Result<Verified<StatementBody>>[], pass: (code: string, detail: string) => unknown): OpenedReceipt[] => {
+  const opened: OpenedReceipt[] = []
+  let next = 0
+  for (const receipt of receipts) {
+    const statement = receipt.kind === 'executor' ? (statements[next++] ?? unread) : null
+    if (receipt.kind === 'agent') opened.push({ kind: 'agent', receipt })
+    else if (statement?.ok === true) opened.push({ kind: 'executor', statement: statement.value })
+    else if (statement !== null) pass(statement.code, statement.detail)
+  }
+  return opened
 }
 
 const openOwnCredential = ({ chain }: IntakeContext, author: KeyId, bytes: Uint8Array): Result<Membership> => {
@@ -167,10 +179,7 @@ const openOwnCredential = ({ chain }: IntakeContext, author: KeyId, bytes: Uint8
   return isOwn ? opened : reject('bad-credential', 'the credential is that of another node')
 }
 
-/** No statement goes without a result; should one, it does not count. */
-const unread = reject('bad-signature', 'the statement was not verified')
-
-const openInner = async <Body extends { readonly mesh: MeshId }>(
+const openSigned = async <Body extends { readonly mesh: MeshId }>(
   { chain, checkSignature }: IntakeContext,
   kind: RecordKind<Body>,
   bytes: Uint8Array,

@@ -46,18 +46,19 @@ export class LogTable {
     return this.#meta.arrival
   }
 
+  /** One for each name, in their order; a name may come several times. */
   async states(names: readonly LogName[]): Promise<(LogState | undefined)[]> {
-    const states = names.map((name) => this.#states.get(logIdOf(name)))
-    const missing = [...names.entries()].filter(([index]) => states[index] === undefined)
-    const rows = await this.#store.getMany(missing.map(([, name]) => keys.log(name)))
-    for (const [position, [index, { author, incarnation }]] of missing.entries()) {
+    const ids = names.map(logIdOf)
+    const states = ids.map((id) => this.#states.get(id))
+    if (!states.includes(undefined)) return states
+    const missing = new Map<string, LogName>()
+    for (const [index, state] of states.entries()) if (state === undefined) missing.set(ids[index] ?? '', names[index] as LogName)
+    const rows = await this.#store.getMany([...missing.values()].map(keys.log))
+    for (const [position, [id, { author, incarnation }]] of [...missing].entries()) {
       const row = rows[position]
-      if (row === undefined) continue
-      const state = { author, incarnation, ...readRow<LogRow>(row) }
-      states[index] = state
-      this.#states.set(logIdOf(state), state)
+      if (row !== undefined) this.#states.set(id, { author, incarnation, ...readRow<LogRow>(row) })
     }
-    return states
+    return ids.map((id, index) => states[index] ?? this.#states.get(id))
   }
 
   async statesOf(author: KeyId): Promise<LogState[]> {
@@ -140,6 +141,10 @@ const putLog = (state: LogState): Change => {
 const placeEntries = (name: LogName, plan: LogPlan, held: ReadonlyMap<RecordId, HeldEntry>): { places: { key: string; bytes: Uint8Array }[]; left: string[] } => {
   const places: { key: string; bytes: Uint8Array }[] = []
   const left: string[] = []
+  if (held.size === 0 && plan.conflicts.length === 0) {
+    for (const { opened } of plan.accepted) places.push({ key: keys.entry(name, opened.record.body.sequence), bytes: opened.record.bytes })
+    return { places, left }
+  }
   const place = ({ record }: OpenedEntry, key: string): void => {
     const known = held.get(record.id)
     if (known?.key === key) return

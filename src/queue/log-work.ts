@@ -1,11 +1,12 @@
 /**
- * What a merge makes of each log that it touches: reads what the plan of a log asks for, and lays a log anew from where
- * an admin's new choice changes which of its entries count.
+ * What a merge makes of each log that it touches: reads what the plan of a log asks for, lays a log anew from where an
+ * admin's new choice changes which of its entries count, and keeps with each entry what proves it.
  */
 import { decodeRecord, type Sealed } from '../record/record.ts'
 import { entryKind, type EntryBody } from '../record/entry.ts'
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { decodeEntry, openHeldEntry, type OpenedEntry } from './intake.ts'
+import { planProven, proveCandidates } from './log-proof.ts'
 import { emptyHead, logIdOf, type Link, type LogName } from './log.ts'
 import { planLog, planReads, unbegun, type HeldEntry, type LogContext, type LogState, type LogWork } from './log-plan.ts'
 import { lastPart, ranges } from './queue-store.ts'
@@ -45,7 +46,8 @@ export const planLogs = async (deps: LogWorkDeps, chain: CharterChain, opened: r
     const from = changed === undefined || before === undefined ? undefined : planRelaying(before, changed.from)
     const choices = changed?.choices ?? deps.thaws.choicesOf(name)
     const shared = { isAdmin: wasEverAdmin(chain, name.author), choices, mayBegin }
-    work.push(before === undefined || from === undefined ? await planOn(deps, name, before, entries, shared) : await relay(deps, chain, before, { from, entries, shared }))
+    const isRelaid = before !== undefined && from !== undefined
+    work.push(isRelaid ? await relay(deps, chain, before, { from, entries, shared }) : (planFresh(name, before, entries, shared) ?? (await planOn(deps, name, before, entries, shared))))
   }
   return work
 }
@@ -69,11 +71,22 @@ const planRelaying = ({ head, frozenAt, base }: LogState, sequence: number): num
 
 type Shared = Pick<LogContext, 'isAdmin' | 'choices' | 'mayBegin'>
 
+/** Without a promise where nothing has to be read or verified, as nearly always; undefined elsewhere. */
+const planFresh = (name: LogName, before: LogState | undefined, entries: readonly OpenedEntry[], shared: Shared): LogWork | undefined => {
+  const isPlain = shared.choices.size === 0 && entries.every(({ isSigned }) => isSigned)
+  const candidates = isPlain ? sortEntries(entries) : undefined
+  if (candidates === undefined || planReads(before ?? unread, candidates).length > 0) return undefined
+  return { name, before, plan: planLog(name, before, candidates, { ...shared, links: noLinks, evidence: noEvidence }), relaid: null }
+}
+
+const unread = { head: emptyHead, base: 1 }
+const noLinks: ReadonlyMap<number, Link> = new Map()
+
 const planOn = async (deps: LogWorkDeps, name: LogName, before: LogState | undefined, entries: readonly OpenedEntry[], shared: Shared): Promise<LogWork> => {
-  const candidates = sortEntries(entries)
-  const links = await readLinks(deps.logs, name, planReads(before ?? { head: emptyHead, base: 1 }, candidates))
+  const candidates = await proveCandidates(sortEntries(entries), deps.checkSignature)
+  const links = await readLinks(deps.logs, name, planReads(before ?? unread, candidates.entries))
   const evidence = await readEvidence(deps.store, name, shared.choices)
-  return { name, before, plan: planLog(name, before, candidates, { ...shared, links, evidence }), relaid: null }
+  return { name, before, plan: planProven(name, before, candidates, { ...shared, links, evidence }), relaid: null }
 }
 
 const readLinks = async (logs: LogTable, name: LogName, sequences: readonly number[]): Promise<Map<number, Link>> => {
@@ -112,9 +125,9 @@ const relay = async (
   const held = await readHeld(deps, chain, name, from)
   const start = await stateBelow(deps, chain, before, from)
   // What is held comes first: of two copies of an entry it is the one that has a place.
-  const candidates = sortEntries([...entries, ...[...held.values()].map(({ opened }) => opened)])
-  const links = await readLinks(deps.logs, name, planReads(start, candidates))
-  const plan = planLog(name, start, candidates, { ...shared, links, evidence: noEvidence })
+  const candidates = await proveCandidates(sortEntries([...entries, ...[...held.values()].map(({ opened }) => opened)]), deps.checkSignature)
+  const links = await readLinks(deps.logs, name, planReads(start, candidates.entries))
+  const plan = planProven(name, start, candidates, { ...shared, links, evidence: noEvidence })
   const news = plan.rejections.filter(({ entry }) => entry === null || !held.has(entry))
   return { name, before, plan: { ...plan, rejections: news }, relaid: { from, held } }
 }
@@ -123,8 +136,7 @@ const readHeld = async ({ store, checkSignature }: LogWorkDeps, chain: CharterCh
   const held = new Map<RecordId, HeldEntry>()
   for await (const [key, bytes] of store.entries(ranges.entriesFrom(name, from))) {
     const decoded = decodeEntry(chain.mesh, bytes)
-    const opened = decoded.ok ? await openHeldEntry({ chain, checkSignature }, decoded.value) : decoded
-    if (opened.ok) held.set(opened.value.record.id, { key, opened: opened.value })
+    if (decoded.ok) held.set(decoded.value.id, { key, opened: await openHeldEntry({ chain, checkSignature }, decoded.value) })
   }
   return held
 }
@@ -138,8 +150,8 @@ const stateBelow = async ({ store, logs, checkSignature }: LogWorkDeps, chain: C
   for await (const [, bytes] of store.entries({ ...ranges.entriesBelow(before, from), reverse: true })) {
     const entry = decodeHeld(bytes)
     if (entry?.body.content.kind !== 'credential' && entry?.body.content.kind !== 'checkpoint') continue
-    const opened = await openHeldEntry({ chain, checkSignature }, entry)
-    const membership = opened.ok && (opened.value.content.kind === 'credential' || opened.value.content.kind === 'checkpoint') ? opened.value.content.membership : null
+    const { content } = await openHeldEntry({ chain, checkSignature }, entry)
+    const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
     if (membership?.ok !== true) continue
     executor = membership.value.credential.body.executor
     break

@@ -5,9 +5,8 @@
  */
 import { isEqualBytes } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
-import type { Result } from '../base/result.ts'
-import type { EntryBody } from '../record/entry.ts'
-import type { Sealed, Verified } from '../record/record.ts'
+import { entryKind, type EntryBody } from '../record/entry.ts'
+import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
 import { gatherMemberships, gatherFacts, gatherThaws } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
@@ -18,7 +17,8 @@ import type { PendingEntries } from './pending-entries.ts'
 import type { Place, RecentEntries } from './recent-entries.ts'
 import { planWithdrawal } from './withdrawal.ts'
 import { Stage } from './queue-store.ts'
-import type { Incarnation, IndicationId, KeyId } from '../base/brand.ts'
+import type { VerificationLine } from './verification-line.ts'
+import type { Incarnation, IndicationId, KeyId, RecordId } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { Indication } from '../trust/order.ts'
@@ -55,6 +55,7 @@ export interface MergeDeps {
   readonly thaws: ThawTable
   readonly pending: PendingEntries
   readonly recent: RecentEntries
+  readonly line: VerificationLine
   readonly checkSignature: CheckSignature
 }
 
@@ -70,70 +71,95 @@ export interface MergeOptions {
 
 export interface Prepared {
   readonly opened: readonly OpenedEntry[]
-  /** Logs of entries that are held already, byte for byte, or were dropped. */
+  /** Logs of entries that are held already, with this signature or another, or were dropped. */
   readonly repeated: readonly LogName[]
   readonly rejections: readonly Rejection[]
 }
 
-/** Decodes and verifies; what is held already, or what an entry that waits links to, costs no verification. */
+/** Decodes and verifies; what is held already, or what an entry that waits links to, costs no verification. To be followed by `line.applied`. */
 export const prepareMerge = async (deps: MergeDeps, chain: CharterChain, entries: readonly Uint8Array[]): Promise<Prepared> => {
   const rejections: Rejection[] = []
   const repeated: LogName[] = []
-  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isLinked(entry) }
   const opened: OpenedEntry[] = []
-  const finish = (chunk: readonly Sealed<EntryBody>[], results: readonly Result<OpenedEntry>[]): void => {
-    for (const [index, result] of results.entries()) {
+  const context = { chain, checkSignature: deps.checkSignature, isVouched: (entry: Sealed<EntryBody>) => deps.pending.isVouched(entry) }
+  const verify = async (fresh: readonly Sealed<EntryBody>[]): Promise<void> => {
+    for (const [index, result] of (await openEntries(context, fresh)).entries()) {
       if (result.ok) opened.push(result.value)
-      else rejections.push({ code: result.code, detail: result.detail, author: chunk[index]?.body.author ?? null, entry: chunk[index]?.id ?? null })
+      else rejections.push({ code: result.code, detail: result.detail, author: fresh[index]?.body.author ?? null, entry: fresh[index]?.id ?? null })
     }
   }
-  let verifying = Promise.resolve()
-  for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
-    const unseen: Uint8Array[] = []
-    const recalled: Located[] = []
-    for (const bytes of entries.slice(start, start + limits.queue.verifyChunk)) {
-      const body = deps.recent.placeOf(bytes)
-      if (body === undefined) unseen.push(bytes)
-      else recalled.push({ body, bytes })
+  const verifying = await deps.line.run(entries.length, async () => {
+    const parts: Promise<void>[] = []
+    for (let start = 0; start < entries.length; start += limits.queue.verifyChunk) {
+      await deps.line.room()
+      const fresh = await decodeFresh(deps, chain, entries.slice(start, start + limits.queue.verifyChunk), { repeated, rejections })
+      const part = verify(fresh)
+      deps.line.begin(fresh.length, part)
+      parts.push(part)
     }
-    unseen.push(...(await withoutRepeated(deps.logs, recalled, repeated)).map(({ bytes }) => bytes))
-    const decoded: Sealed<EntryBody>[] = []
-    for (const bytes of unseen) {
-      const entry = decodeEntry(chain.mesh, bytes)
-      if (entry.ok) decoded.push(entry.value)
-      else rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
-    }
-    const fresh = await withoutRepeated(deps.logs, decoded, repeated)
-    // The chunk before must be through before the next is decoded, or a large batch would hold up everything else.
-    await verifying
-    verifying = openEntries(context, fresh).then((results) => finish(fresh, results))
-  }
-  await verifying
+    return parts
+  })
+  await Promise.all(verifying)
   return { opened, repeated, rejections }
 }
 
+/** What is found about entries that are not new. */
+interface Noted {
+  readonly repeated: LogName[]
+  readonly rejections: Rejection[]
+}
+
+/** What is new among these, and of the right shape. */
+const decodeFresh = async ({ logs, recent }: MergeDeps, { mesh }: CharterChain, entries: readonly Uint8Array[], noted: Noted): Promise<readonly Sealed<EntryBody>[]> => {
+  const unseen: Uint8Array[] = []
+  const recalled: Located[] = []
+  for (const bytes of entries) {
+    const body = recent.placeOf(bytes)
+    if (body === undefined) unseen.push(bytes)
+    else recalled.push({ id: null, body, bytes })
+  }
+  for (const { bytes } of await withoutRepeated(logs, recalled, noted)) unseen.push(bytes)
+  const decoded: Sealed<EntryBody>[] = []
+  for (const bytes of unseen) {
+    const entry = decodeEntry(mesh, bytes)
+    if (entry.ok) decoded.push(entry.value)
+    else noted.rejections.push({ code: entry.code, detail: entry.detail, author: null, entry: null })
+  }
+  return withoutRepeated(logs, decoded, noted)
+}
+
 interface Located {
+  /** Null where only its bytes are known. */
+  readonly id: RecordId | null
   readonly body: Place
   readonly bytes: Uint8Array
 }
 
-const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], repeated: LogName[]): Promise<Entry[]> => {
-  if (entries.length === 0) return []
-  const names = new Map(entries.map(({ body }) => [logIdOf(body), body]))
-  const states = await logs.states([...names.values()])
-  const held = new Map([...names.keys()].map((id, index) => [id, states[index]]))
-  const suspects = entries.filter(({ body }) => body.sequence <= (held.get(logIdOf(body))?.head.sequence ?? 0))
-  if (suspects.length === 0) return [...entries]
-  const copies = await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))
+const withoutRepeated = async <Entry extends Located>(logs: LogTable, entries: readonly Entry[], { repeated, rejections }: Noted): Promise<readonly Entry[]> => {
+  if (entries.length === 0) return entries
+  const states = await logs.states(entries.map(({ body }) => body))
+  const isSuspect = ({ body }: Entry, index: number): boolean => body.sequence <= (states[index]?.head.sequence ?? 0)
+  if (!entries.some(isSuspect)) return entries
+  const suspects = entries.filter(isSuspect)
+  const [bases, copies] = [states.filter((_, index) => isSuspect(entries[index] as Entry, index)), await logs.held(suspects.map(({ body }) => ({ name: body, sequence: body.sequence })))]
   const known = new Set<Entry>()
   for (const [index, entry] of suspects.entries()) {
-    const bytes = copies[index]
-    const isBelow = entry.body.sequence < (held.get(logIdOf(entry.body))?.base ?? 1)
-    if (!isBelow && (bytes === undefined || !isEqualBytes(bytes, entry.bytes))) continue
+    const { id, body } = entry
+    const isBelow = body.sequence < (bases[index]?.base ?? 1)
+    if (!isBelow && !isSameEntry(copies[index], entry)) continue
     known.add(entry)
-    repeated.push({ author: entry.body.author, incarnation: entry.body.incarnation })
+    repeated.push({ author: body.author, incarnation: body.incarnation })
+    // Nobody need spread it: there may be any number of them.
+    if (!isBelow && !isEqualBytes(copies[index] ?? entry.bytes, entry.bytes)) rejections.push({ code: 'other-signature', detail: 'the entry is held with another signature', author: body.author, entry: id })
   }
   return entries.filter((entry) => !known.has(entry))
+}
+
+/** Whatever signature it comes with: what is held was found authentic, and both say the same. */
+const isSameEntry = (held: Uint8Array | undefined, { id, bytes }: Located): boolean => {
+  if (held === undefined || isEqualBytes(held, bytes)) return held !== undefined
+  const known = id === null ? undefined : decodeRecord(entryKind, held)
+  return known?.ok === true && known.value.id === id
 }
 
 /** Applies what was prepared. One call at a time. */

@@ -188,17 +188,27 @@ export class OrderTable {
 
   /** Cells that change by what was told. Those of `refolded` start from what is given there instead of what is stored. */
   async stageCells(told: readonly Told[], stage: Stage, refolded: ReadonlyMap<string, RefoldedCell>): Promise<RefoldedCell[]> {
-    const fresh = new Map(told.map(({ agent, indication }) => [keys.cell(indication, agent), { agent, indication }]))
-    const stored = [...fresh].filter(([key]) => !refolded.has(key))
-    const before = await this.#store.getMany(stored.map(([key]) => key))
-    const cells = new Map<string, RefoldedCell>(stored.map(([key, pair], index) => [key, { ...pair, cell: readCell(before[index]) }]))
+    const toldKeys = told.map(({ agent, indication }) => keys.cell(indication, agent))
+    const cells = new Map<string, RefoldedCell>(refolded)
+    const stored: string[] = []
+    let next = 0
+    for (const { agent, indication } of told) {
+      const key = toldKeys[next++] ?? ''
+      if (cells.has(key)) continue
+      cells.set(key, { agent, indication, cell: undefined })
+      if (!this.#isUnheard(agent, indication)) stored.push(key)
+    }
+    for (const [index, bytes] of (await this.#store.getMany(stored)).entries()) {
+      const cell = cells.get(stored[index] ?? '')
+      if (cell !== undefined && bytes !== undefined) cells.set(stored[index] ?? '', { ...cell, cell: decodeCell(bytes) })
+    }
     const changed = new Set(refolded.keys())
-    for (const [key, cell] of refolded) cells.set(key, cell)
     const gone = await this.goneAmong([...cells.values()].map(({ indication }) => indication))
-    for (const [key, cell] of cells) if (gone.has(cell.indication)) cells.set(key, { ...cell, cell: undefined })
+    if (gone.size > 0) for (const [key, cell] of cells) if (gone.has(cell.indication)) cells.set(key, { ...cell, cell: undefined })
+    next = 0
     for (const { agent, indication, fact } of told) {
+      const key = toldKeys[next++] ?? ''
       if (gone.has(indication)) continue
-      const key = keys.cell(indication, agent)
       const known = cells.get(key)?.cell
       const merged = mergeFacts(known, fact)
       if (merged === known) continue
@@ -279,6 +289,12 @@ export class OrderTable {
     return roster
   }
 
+  /** Whether the roster says that the store holds no cell of them. */
+  #isUnheard(agent: KeyId, indication: IndicationId): boolean {
+    const member = this.#nodes.get(agent)
+    return member !== undefined && this.#loaded.get(indication)?.roster.stateOf(member.index) === 'queued'
+  }
+
   #showCells(changed: readonly RefoldedCell[]): void {
     for (const { agent, indication, cell } of changed) {
       const member: Member | undefined = this.#nodes.get(agent)
@@ -292,8 +308,6 @@ export class OrderTable {
     this.#controls.set(indication, [...this.controlsOf(indication), control].sort((left, right) => compareText(left.id, right.id)))
   }
 }
-
-const readCell = (bytes: Uint8Array | undefined): Cell | undefined => (bytes === undefined ? undefined : decodeCell(bytes))
 
 const orderOf = (bytes: Uint8Array | undefined): Order | undefined => {
   if (bytes === undefined) return undefined

@@ -5,15 +5,12 @@
 import { compareText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { logIdOf } from './log.ts'
-import type { RecordId } from '../base/brand.ts'
-import type { EntryBody } from '../record/entry.ts'
+import { mayVouch, type EntryBody } from '../record/entry.ts'
 import type { Sealed } from '../record/record.ts'
 import type { OpenedEntry } from './intake.ts'
 
 interface Waiting {
   readonly entries: readonly OpenedEntry[]
-  /** Ids of the entries that these name as their predecessors. */
-  readonly links: ReadonlySet<RecordId>
   readonly isKnown: boolean
 }
 
@@ -26,9 +23,9 @@ export class PendingEntries {
     return this.#logs.get(log)?.entries ?? []
   }
 
-  /** Whether an entry that waits names this one as its predecessor, and so vouches for it. */
-  isLinked({ id, body }: Sealed<EntryBody>): boolean {
-    return this.#count > 0 && this.#logs.get(logIdOf(body))?.links.has(id) === true
+  /** Whether an entry that waits vouches for this one. */
+  isVouched({ id, body }: Sealed<EntryBody>): boolean {
+    return this.#count > 0 && this.of(logIdOf(body)).some(({ record }) => record.body.previous === id && mayVouch(record.body, body))
   }
 
   /** Replaces what waits in `log`; the lowest sequence numbers are kept. `isKnown` says whether the author has a right to a log. */
@@ -38,8 +35,7 @@ export class PendingEntries {
     if (kept.length === 0) return
     this.#makeRoom(kept.length)
     if (this.#count + kept.length > limits.queue.pendingEntriesMax) return
-    const links = new Set(kept.flatMap(({ record }) => record.body.previous ?? []))
-    this.#logs.set(log, { entries: kept, links, isKnown })
+    this.#logs.set(log, { entries: kept, isKnown })
     this.#count += kept.length
   }
 
@@ -58,7 +54,7 @@ export class PendingEntries {
 }
 
 /** By sequence number, then id; each entry once. */
-export const sortEntries = (entries: readonly OpenedEntry[]): OpenedEntry[] =>
-  [...new Map(entries.map((opened) => [opened.record.id, opened])).values()].sort(
+export const sortEntries = (entries: readonly OpenedEntry[]): readonly OpenedEntry[] =>
+  entries.length < 2 ? entries : [...new Map(entries.map((opened) => [opened.record.id, opened])).values()].sort(
     (left, right) => left.record.body.sequence - right.record.body.sequence || compareText(left.record.id, right.record.id)
   )

@@ -20,6 +20,7 @@ import { PendingEntries } from './pending-entries.ts'
 import { RecentEntries } from './recent-entries.ts'
 import { keptMsOf, pruneOrders, type PruneReport, type Retention } from './retention.ts'
 import { ThawTable } from './thaw-table.ts'
+import { VerificationLine } from './verification-line.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, IndicationId, KeyId, Millis } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
@@ -63,6 +64,7 @@ interface Tables {
   readonly thaws: ThawTable
   readonly pending: PendingEntries
   readonly recent: RecentEntries
+  readonly line: VerificationLine
   readonly checkSignature: CheckSignature
 }
 
@@ -95,7 +97,7 @@ export class Queue {
     const nodes = await NodeTable.open(store, checkSignature)
     const orders = await OrderTable.open({ ...deps, nodes })
     const thaws = await ThawTable.open(store)
-    return new Queue(deps, options, { store, logs, nodes, orders, thaws, pending: new PendingEntries(), recent: new RecentEntries(), checkSignature })
+    return new Queue(deps, options, { store, logs, nodes, orders, thaws, pending: new PendingEntries(), recent: new RecentEntries(), line: new VerificationLine(), checkSignature })
   }
 
   /**
@@ -116,7 +118,7 @@ export class Queue {
       const applied = await applyMerge(this.#tables, chain, prepared, { source, durable, mayBeginAtCheckpoint: options.mayBeginAtCheckpoint ?? false })
       this.#sources.note(source, { after, to: this.#tables.logs.arrival })
       return applied
-    })
+    }).finally(() => this.#tables.line.applied(entries.length))
     if (report.rejections.length > 0) this.#deps.log.warn('records were refused', { source, count: report.rejections.length, first: report.rejections[0] })
     if (report.accepted.length > 0) for (const listener of this.#listeners) listener(report)
     return report

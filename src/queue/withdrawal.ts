@@ -68,11 +68,10 @@ const readLogs = async (
     const { sequence } = decoded.value.body
     if (state === undefined || sequence > state.head.sequence) continue
     const opened = await openHeldEntry({ chain, checkSignature }, decoded.value)
-    if (!opened.ok) continue
-    const { content } = opened.value
+    const { content } = opened
     if ((content.kind === 'credential' || content.kind === 'checkpoint') && content.membership?.ok === true) executors.set(id, content.membership.value.credential.body.executor)
-    if (sequence > (planned.get(id) ?? state.head.sequence)) lost.push(opened.value)
-    else gatherEntry({ opened: opened.value, executor: executors.get(id) ?? null }, state.kind, counting)
+    if (sequence > (planned.get(id) ?? state.head.sequence)) lost.push(opened)
+    else gatherEntry({ opened, executor: executors.get(id) ?? null }, state.kind, counting)
   }
   return { counting, lost }
 }

@@ -54,3 +54,13 @@ export type EntryBody = v.InferOutput<typeof entrySchema>
 
 /** Signed by `author`. */
 export const entryKind: RecordKind<EntryBody> = { type: 'entry', schema: entrySchema, sizeBytesMax: limits.record.entryBytesMax }
+
+/**
+ * Whether the signature of an entry may speak for the one that it names as its predecessor: within a span of the log, entries
+ * 1 to 16, 17 to 32 and so on. So whether an entry is authentic follows from a few entries of its log.
+ */
+export const mayVouch = (entry: EntryBody, previous: EntryBody): boolean =>
+  entry.author === previous.author &&
+  entry.incarnation === previous.incarnation &&
+  entry.sequence === previous.sequence + 1 &&
+  previous.sequence % limits.record.spanEntries !== 0

@@ -1,12 +1,15 @@
 /**
  * The executor's own word on an order: `running`, or what came of it. No endpoint believes these states from anyone
  * else, so an agent process that an attacker owns cannot claim that something ran. Each names the executor's statement
- * before it, so that one signature vouches for those below it.
+ * before it, so that one signature vouches for those below it in the same entry.
  */
 import * as v from 'valibot'
 import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, meshIdSchema, millisSchema, recordIdSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
-import type { RecordKind } from './record.ts'
+import { accept, type Result } from '../base/result.ts'
+import type { CheckSignature } from './keys.ts'
+import type { RecordKind, Sealed, Verified } from './record.ts'
+import { verifyLinked } from './vouching.ts'
 
 export const executorStates = ['running', 'succeeded', 'failed', 'rejected', 'expired', 'cancelled', 'interrupted', 'skipped'] as const
 
@@ -44,6 +47,12 @@ export type StatementBody = v.InferOutput<typeof statementSchema>
 
 /** Signed by `executor`. */
 export const statementKind: RecordKind<StatementBody> = { type: 'statement', schema: statementSchema, sizeBytesMax: limits.record.statementBytesMax }
+
+/** The statements of one entry: a result for each, in their order. Errors: `bad-signature`. */
+export const verifyStatements = async (statements: readonly Sealed<StatementBody>[], checkSignature: CheckSignature): Promise<Result<Verified<StatementBody>>[]> => {
+  const proven = await verifyLinked(statements, { checkSignature, signerOf: ({ executor }) => executor })
+  return proven.map((result) => (result.ok ? accept(result.value.record) : result))
+}
 
 /** CIDs of the outputs that lie beside it. */
 export const outputsOf = ({ stdout, stderr }: StatementBody): string[] => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))

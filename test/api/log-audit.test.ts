@@ -41,8 +41,7 @@ const auditOf = async (world: World, log: Author, entries: readonly Verified<Ent
   for (const sequence of new Set(entries.map(({ body }) => body.sequence).sort((left, right) => left - right))) {
     const checked: Checked[] = []
     for (const entry of entries.filter(({ body }) => body.sequence === sequence)) {
-      const opened = await openHeldEntry({ chain: world.mesh.chain, checkSignature: checkAtOnce }, entry)
-      if (opened.ok) checked.push({ kind: 'sound', opened: opened.value, checkpoint: null })
+      checked.push({ kind: 'sound', opened: await openHeldEntry({ chain: world.mesh.chain, checkSignature: checkAtOnce }, entry), checkpoint: null })
     }
     told.push(...audit.next(sequence, checked))
   }

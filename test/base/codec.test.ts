@@ -40,6 +40,22 @@ test('what is accepted encodes to the very bytes that were accepted', (t) => {
   )
 })
 
+test('the writer of one pass writes what the library does, or leaves it to the library', (t) => {
+  fc.assert(
+    fc.property(plain, (value) => {
+      const written = writeCanonical(value)
+      if (written !== undefined) t.deepEqual(written, Uint8Array.from(encode(value)))
+    }),
+    { numRuns: 2000 }
+  )
+  for (const value of [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
+    for (const each of [value, -1 - value].filter(Number.isSafeInteger)) t.deepEqual(writeCanonical([each]), Uint8Array.from(encode([each])))
+  }
+  t.deepEqual(writeCanonical('€'.repeat(100_000)), Uint8Array.from(encode('€'.repeat(100_000))))
+  t.deepEqual(writeCanonical({ by: new Uint8Array(70_000), at: [true, null] }), Uint8Array.from(encode({ by: new Uint8Array(70_000), at: [true, null] })))
+  for (const value of [1.5, -0, undefined, 2n, { a: undefined }, new Map(), { é: 1 }, '\ud800', Number.NaN]) t.is(writeCanonical(value), undefined)
+})
+
 /** Bytes of the right kind with something altered: most of what a reader could get wrong is near what is right. */
 const nearlyRight = fc.tuple(plain, fc.nat(), fc.integer({ min: 1, max: 255 })).map(([value, place, change]) => {
   const bytes = Uint8Array.from(encodeCbor(value))

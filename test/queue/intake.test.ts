@@ -41,7 +41,7 @@ const busy = (orders: number, change: (receipt: Receipt, index: number) => Recei
   return { world, agent, ids }
 }
 
-test('a run of entries costs one verification, and the statements in it another', async (t) => {
+test('a run of entries costs one verification, and the statements of each another', async (t) => {
   const { world, agent, ids } = busy(8)
   const { checkSignature, count } = counting()
   const queue = await world.queue({ checkSignature })
@@ -49,20 +49,30 @@ test('a run of entries costs one verification, and the statements in it another'
   const before = count()
   const report = await queue.merge(bytesOf(...agent.entries), 'test')
   t.is(report.accepted.length, 9)
-  t.is(count() - before, 2)
+  t.is(count() - before, 9)
   for (const id of ids) t.is((await queue.rowsOf(id))[0]?.state, 'succeeded')
 })
 
-test('a statement that a later one of its executor links to counts, and its entry is taken in alone no more than before', async (t) => {
-  const { world, agent, ids } = busy(2, (receipt, index) => (index === 0 ? spoilStatement(receipt) : receipt))
+test('a forged statement keeps its entry out, whatever comes along', async (t) => {
+  const { world, agent } = busy(2, (receipt, index) => (index === 0 ? spoilStatement(receipt) : receipt))
   const queue = await world.queue()
   await queue.merge(bytesOf(...world.admin.entries), 'test')
   const alone = await queue.merge(bytesOf(...agent.entries.slice(0, 2)), 'test')
   t.deepEqual(alone.rejections.map(({ code, author }) => [code, author]), [['bad-signature', agent.key]])
-  t.is((await queue.head(agent.key, agent.incarnation)).sequence, 1)
   const together = await queue.merge(bytesOf(...agent.entries), 'test')
-  t.deepEqual(together.rejections, [])
-  t.is((await queue.rowsOf(ids[0] ?? ('' as never)))[0]?.state, 'succeeded')
+  t.deepEqual(together.rejections.map(({ code, entry }) => [code, entry]), [['bad-signature', agent.entries[1]?.id]])
+  t.is((await queue.head(agent.key, agent.incarnation)).sequence, 1)
+})
+
+test('a statement that another of its entry links to counts, whatever its own signature says', async (t) => {
+  const world = new World()
+  const agent = world.agent('a')
+  const order = world.order()
+  const running = world.statement(agent.node.executor, order.id, 'running')
+  agent.say(receipts(spoilStatement(running), world.statement(agent.node.executor, order.id, 'succeeded', { previous: idOf(running) })))
+  const queue = await world.queue()
+  t.deepEqual((await queue.merge(bytesOf(...world.admin.entries, ...agent.entries), 'test')).rejections, [])
+  t.is((await queue.rowsOf(order.id))[0]?.state, 'succeeded')
 })
 
 test('an entry that one which waits links to is taken in, whatever its own signature says', async (t) => {

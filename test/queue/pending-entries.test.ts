@@ -8,7 +8,7 @@ const waiting = (() => {
   const world = new World()
   const agent = world.agent('a')
   const { id } = world.sealOrder()
-  return Array.from({ length: limits.queue.pendingEntriesPerAuthorMax }, (): OpenedEntry => ({ record: agent.say(receipts(said(id, 'received'))), content: { kind: 'other' }, problems: [] }))
+  return Array.from({ length: limits.queue.pendingEntriesPerAuthorMax }, (): OpenedEntry => ({ record: agent.say(receipts(said(id, 'received'))), content: { kind: 'other' }, problems: [], isSigned: true }))
 })()
 const logsMax = limits.queue.pendingEntriesMax / limits.queue.pendingEntriesPerAuthorMax
 

@@ -1,9 +1,9 @@
 import test from 'ava'
 import { RecentEntries } from '../../src/queue/recent-entries.ts'
 import { limits } from '../../src/base/limits.ts'
-import { bytesOf, receipts, said, World } from './world.ts'
+import { bytesOf, receipts, said, spoil, World } from './world.ts'
 
-test('an entry is known again by its bytes, and by nothing less', (t) => {
+test('an entry is known again by its signature', (t) => {
   const world = new World()
   const agent = world.agent('a')
   const [first] = agent.entries
@@ -12,11 +12,7 @@ test('an entry is known again by its bytes, and by nothing less', (t) => {
   t.is(recent.placeOf(first.bytes), undefined)
   recent.note(first)
   t.deepEqual(recent.placeOf(first.bytes.slice()), { author: agent.key, incarnation: first.body.incarnation, sequence: 1 })
-  for (const index of [0, first.bytes.length - 1]) {
-    const altered = first.bytes.slice()
-    altered[index] = (altered[index] ?? 0) ^ 1
-    t.is(recent.placeOf(altered), undefined)
-  }
+  t.is(recent.placeOf(spoil(first.bytes)), undefined)
 })
 
 test('what came longest ago is forgotten first, however much comes', (t) => {
