@@ -256,6 +256,8 @@ export const limits = {
     agentStableMs: 1 * minute,
     /** At a stop, how long the agent may take to keep the last statements, and then to end. */
     agentStopMs: 2 * second,
+    /** How often an executor looks whether its launcher still lives. */
+    launcherLookMs: second,
     /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */
     attemptsMax: 3,
     /** Whole outputs whose statements the agent has not kept yet; beyond it only heads are kept. 32 jobs with both streams full. */

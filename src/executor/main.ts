@@ -114,6 +114,7 @@ const run = async (directory: string): Promise<void> => {
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
+  const cancelWatch = watchLauncher(() => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined) // waited for below; it may come before
   const newestStart = new NewestStart(home.paths.newestStart)
@@ -132,9 +133,23 @@ const run = async (directory: string): Promise<void> => {
     await Promise.race([driver.stop(), failure.promise])
     await settle(driver.allKept())
   } finally {
+    cancelWatch()
     await agent.stop()
     await store.close()
   }
+}
+
+/** A launcher that was killed leaves its executor to nobody, and the next one could not start beside it. */
+const watchLauncher = (onGone: () => void): (() => void) => {
+  const launcher = Number(process.env['WRIT_LAUNCHER_PID'])
+  if (!Number.isInteger(launcher)) return () => undefined // started without one
+  let cancel = (): void => undefined
+  const look = (): void => {
+    if (process.ppid !== launcher) return onGone()
+    cancel = systemTimers.after(limits.executor.launcherLookMs, look)
+  }
+  look()
+  return () => cancel()
 }
 
 /** Waits for the agent to keep the last statements, but not for ever. */
