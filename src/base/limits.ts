@@ -5,6 +5,7 @@
 import { cliLimits } from './cli-limits.ts'
 import { conductLimits } from './conduct-limits.ts'
 import { fetchLimits } from './fetch-limits.ts'
+import { jobLimits } from './job-limits.ts'
 import { storageLimits } from './storage-limits.ts'
 import { syncLimits } from './sync-limits.ts'
 import { day, hour, KiB, MiB, minute, second } from './units.ts'
@@ -290,6 +291,7 @@ export const limits = {
     /** Entries shown of one fork, evidence kept of a thawed one and some: a page of 256 forks with 32 ids of 53 bytes each takes 0.5 MiB. */
     branchesMax: 32
   },
+  ...jobLimits,
   ...storageLimits,
   cli: cliLimits
 } as const
