@@ -1,5 +1,5 @@
 /**
- * Bundles the entry points: the command line, the executor, the agent, and the library. Each is one file, so that a server starts it
+ * Bundles the entry points: the command line, the executor, its jobs, the agent, and the library. Each is one file, so that a server starts it
  * in a fraction of the time that node_modules takes; only LevelDB's native module stays outside.
  */
 import { build, type BuildOptions } from 'esbuild'
@@ -26,7 +26,7 @@ const common: BuildOptions = {
   minifyWhitespace: true
 }
 
-await build({ ...common, entryPoints: { executor: 'src/executor/main.ts', agent: 'src/node/main.ts' }, outdir: directory, banner: { js: banner } })
+await build({ ...common, entryPoints: { executor: 'src/executor/main.ts', agent: 'src/node/main.ts', jobs: 'src/executor/jobs/main.ts' }, outdir: directory, banner: { js: banner } })
 // The library is loaded when a command first needs it, so it must stay a file of its own.
 await build({ ...common, entryPoints: { writ: 'src/cli/main.ts', index: 'src/api/index.ts' }, outdir: directory, splitting: true, chunkNames: 'chunk-[hash]', banner: { js: banner } })
 chmodSync(`${directory}/writ.js`, 0o755)

@@ -40,6 +40,12 @@ export const limits = {
     selectorLengthMax: 512,
     patternLengthMax: 1024,
     executablesMax: 32,
+    optionsMax: 16,
+    freeDiskMax: 8,
+    factsMax: 16,
+    /** Eight, with the names and heads of `output.fileHeadBytesMax`, take half a statement more. */
+    capturesMax: 8,
+    captureLengthMax: 256,
     /** So that the once-only journal may forget an id after its expiry and the clock tolerance. */
     validityMsMax: 90 * day,
     timeoutMsMax: 7 * day,
