@@ -12,8 +12,14 @@ export type DraftTarget =
   | { readonly kind: 'select'; readonly selector: string }
   | { readonly kind: 'nodes'; readonly names: readonly string[] }
 
-/** What is to be run. `command` runs without a shell; a script's file may be of any size up to the payload limit. */
-export type DraftPayload = { readonly kind: 'command'; readonly argv: readonly string[] } | { readonly kind: 'script'; readonly file: string }
+/** What is to be run; docs/FORMATS.md says how. */
+export type DraftPayload =
+  /** Without a shell. */
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  /** The file may be of any size up to the payload limit. `interpreter` (a name, or an absolute path) instead of the one that its first line names. */
+  | { readonly kind: 'script'; readonly file: string; readonly interpreter?: string }
+  /** All below `directory` takes the place of `to`, an absolute path, as a whole; owned by whoever runs the node where no owner is named. */
+  | { readonly kind: 'files'; readonly directory: string; readonly to: string; readonly owner?: string; readonly group?: string; readonly postCheck?: string }
 
 export interface OrderDraft {
   readonly target: DraftTarget

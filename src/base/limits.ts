@@ -5,6 +5,7 @@
 import { cliLimits } from './cli-limits.ts'
 import { conductLimits } from './conduct-limits.ts'
 import { fetchLimits } from './fetch-limits.ts'
+import { jobLimits } from './job-limits.ts'
 import { storageLimits } from './storage-limits.ts'
 import { syncLimits } from './sync-limits.ts'
 import { day, hour, KiB, MiB, minute, second } from './units.ts'
@@ -39,6 +40,12 @@ export const limits = {
     selectorLengthMax: 512,
     patternLengthMax: 1024,
     executablesMax: 32,
+    optionsMax: 16,
+    freeDiskMax: 8,
+    factsMax: 16,
+    /** Eight, with the names and heads of `output.fileHeadBytesMax`, take half a statement more. */
+    capturesMax: 8,
+    captureLengthMax: 256,
     /** So that the once-only journal may forget an id after its expiry and the clock tolerance. */
     validityMsMax: 90 * day,
     timeoutMsMax: 7 * day,
@@ -292,6 +299,7 @@ export const limits = {
     /** Entries shown of one fork, evidence kept of a thawed one and some: a page of 256 forks with 32 ids of 53 bytes each takes 0.5 MiB. */
     branchesMax: 32
   },
+  ...jobLimits,
   ...storageLimits,
   cli: cliLimits
 } as const

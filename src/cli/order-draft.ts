@@ -5,15 +5,15 @@
 import { WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseSelector } from '../trust/selector.ts'
-import type { DraftPayload, DraftTarget, OrderDraft } from '../api/types.ts'
+import type { DraftTarget, OrderDraft } from '../api/types.ts'
 import { formatDuration, parseDuration } from './durations.ts'
 import { parseList, parsePairs, parseWhole } from './pairs.ts'
+import { planPayload, type PayloadFlags } from './payload-draft.ts'
 
-export interface RunFlags {
+export interface RunFlags extends PayloadFlags {
   readonly on?: string
   readonly nodes?: string
   readonly all?: true
-  readonly script?: string
   readonly name?: string
   readonly param?: readonly string[]
   readonly env?: readonly string[]
@@ -35,15 +35,6 @@ export const planTarget = ({ on, nodes, all }: RunFlags): DraftTarget | null => 
   const selector = parseSelector(on)
   if (!selector.ok) throw new WritError(selector.code, selector.detail)
   return { kind: 'select', selector: on }
-}
-
-/** Errors: `bad-usage`. */
-export const planPayload = (command: readonly string[], script: string | undefined): DraftPayload => {
-  if (script !== undefined && command.length > 0) throw new WritError('bad-usage', 'give a script or a command, not both')
-  if (script !== undefined) return { kind: 'script', file: script }
-  if (command.length === 0) throw new WritError('bad-usage', 'nothing to run: give --script FILE, or -- and a command')
-  if (command[0] === '') throw new WritError('bad-usage', 'the command is empty')
-  return { kind: 'command', argv: command }
 }
 
 const planExpected = ({ expectExit, expectOutput }: RunFlags): Pick<OrderDraft, 'expectedExitCode' | 'expectedOutput'> => {
@@ -73,7 +64,7 @@ export const planDraft = (command: readonly string[], flags: RunFlags): Untarget
   const { timeoutMsMin, timeoutMsMax, validityMsMax } = limits.indication
   const { name, timeout, expires, idempotent } = flags
   return {
-    payload: planPayload(command, flags.script),
+    payload: planPayload(command, flags),
     parameters: parsePairs('--param', flags.param ?? []),
     environment: parsePairs('--env', flags.env ?? []),
     ...(name === undefined ? {} : { name }),

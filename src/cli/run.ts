@@ -3,7 +3,7 @@
  */
 import type { Command } from 'commander'
 import { WritError } from '../base/errors.ts'
-import type { Admin, DraftTarget, OrderDraft, OrderView, SubmittedOrder } from '../api/types.ts'
+import type { Admin, DraftPayload, DraftTarget, OrderDraft, OrderView, SubmittedOrder } from '../api/types.ts'
 import { exitCodes, type ExitCode } from './exit-codes.ts'
 import { followOrder, untilInterrupt } from './interrupt.ts'
 import { orderViewJson, submittedJson } from './json-rows.ts'
@@ -27,7 +27,7 @@ export interface RunOptions {
 export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode> => {
   const { home, draft, detach, json } = options
   const { terminal } = deps
-  if (draft.payload.kind === 'script') deps.checkScript(draft.payload.file)
+  checkSource(draft.payload, deps)
   if (options.target === null && !(terminal.isInteractive && !json)) throw noTarget()
   return withAdmin(home, deps, async (admin) => {
     const target = options.target ?? (await askForAll(admin, deps))
@@ -47,6 +47,12 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
       progress.stop()
     }
   })
+}
+
+/** Told before anybody is contacted. */
+const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
+  if (payload.kind === 'script') deps.checkScript(payload.file)
+  if (payload.kind === 'files') deps.checkDirectory(payload.directory)
 }
 
 const noTarget = (): WritError => new WritError('bad-usage', 'no target: say where to run it, with --on SELECTOR, --nodes a,b or --all')
@@ -92,14 +98,19 @@ type AllRunFlags = RunFlags & HomeFlag & { readonly detach?: true; readonly json
 export const declareRun = (program: Command, perform: Perform): void => {
   program
     .command('run')
-    .description('run a command or a script on nodes, and wait for it')
-    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | -- COMMAND ARG...)')
+    .description('run a command or a script on nodes, place files there or install packages, and wait for it')
+    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | -- COMMAND ARG...)')
     .argument('[command...]', 'what to run, without a shell; put -- before it')
     .addOption(homeOption('admin'))
     .option('--on <selector>', "nodes by their labels, such as 'role=web,zone in (a,b)'")
     .option('--nodes <names>', 'nodes by their names, such as web1,web2')
     .option('--all', 'every node')
     .option('--script <file>', 'run this script instead of a command')
+    .option('--interpreter <program>', 'for --script: run it by this instead of what its first line names')
+    .option('--files <dir>', 'put what this directory holds in the place of --to, as a whole')
+    .option('--to <path>', 'for --files: the directory that it becomes; the one before is kept beside it')
+    .option('--owner <user[:group]>', 'for --files: whose the files are there')
+    .option('--post-check <command>', 'for --files: for /bin/sh, once they are in place; if it fails, what was before comes back')
     .option('--name <name>', 'name of the order, for people')
     .option('--param <key=value>', 'parameter, reaches the process as WRIT_PARAM_KEY; may be repeated', collect)
     .option('--env <key=value>', 'environment variable; may be repeated', collect)

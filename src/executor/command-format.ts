@@ -2,6 +2,7 @@
 import { accept, reject } from '../base/result.ts'
 import { limits } from '../base/limits.ts'
 import { decodeShape } from '../base/schema.ts'
+import { decodeOptions, noOptionsSchema } from '../record/format-options.ts'
 import { commandPayloadSchema } from '../record/indication.ts'
 import type { Executables, Format } from './format.ts'
 
@@ -9,7 +10,9 @@ const { commandBytesMax } = limits.executor
 
 export const createCommandFormat = (executables: Executables): Format => ({
   name: 'command',
-  async prepare(payload, searchPath) {
+  async prepare(payload, { searchPath, options }) {
+    const checked = decodeOptions(noOptionsSchema, options)
+    if (!checked.ok) return checked
     if (payload.sizeBytes > commandBytesMax) return reject('bad-payload', `a command of ${payload.sizeBytes} bytes, at most ${commandBytesMax} are allowed`)
     const command = decodeShape(commandPayloadSchema, await payload.readHead(commandBytesMax), commandBytesMax)
     if (!command.ok) return reject('bad-payload', `the payload is no command: ${command.detail}`)

@@ -17,6 +17,14 @@ export interface Executables {
   find(name: string, searchPath: string): Promise<string | undefined>
 }
 
+/** What of an order a format may look at, besides its payload. */
+export interface FormatOrder {
+  /** Where programs are looked for, as in PATH. */
+  readonly searchPath: string
+  /** What the order tells the format itself. */
+  readonly options: Readonly<Record<string, string>>
+}
+
 export interface Launch {
   readonly file: string
   readonly args: readonly string[]
@@ -24,6 +32,6 @@ export interface Launch {
 
 export interface Format {
   readonly name: string
-  /** Errors: `bad-payload`, `prerequisite-missing`. */
-  prepare(payload: Payload, searchPath: string): Promise<Result<Launch>>
+  /** Errors: `bad-payload`, `bad-tree`, `bad-options`, `prerequisite-missing`. */
+  prepare(payload: Payload, order: FormatOrder): Promise<Result<Launch>>
 }

@@ -20,7 +20,6 @@ import type { NodeConfig } from '../trust/home-config.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { ChildRunner } from './child-runner.ts'
-import { createCommandFormat } from './command-format.ts'
 import { ExecutorDriver } from './driver.ts'
 import { agentFlagsOf, executorFlags } from './engine-flags.ts'
 import type { BaseEnvironment } from './environment.ts'
@@ -29,7 +28,7 @@ import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
 import { NewestStart } from './file-newest-start.ts'
 import { Journal, writeLoss } from './journal.ts'
-import { createScriptFormat } from './script-format.ts'
+import { createFormats } from './system-formats.ts'
 import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
 
@@ -78,7 +77,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
-  const formats = new Map([createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)].map((format) => [format.name, format]))
+  const formats = createFormats()
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
   const wanted = journal.unkept().flatMap(({ body: { stdout, stderr } }) => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : [])))

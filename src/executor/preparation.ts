@@ -23,5 +23,5 @@ export const prepareLaunch = async ({ cache, executables, baseEnvironment, forma
   }
   const format = formats.get(body.format)
   assert(format, 'an order of an unknown format was judged to be in order')
-  return format.prepare(payload.value, searchPath)
+  return format.prepare(payload.value, { searchPath, options: body.options ?? {} })
 }

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { buildIndication, buildPayload, findNode, resolveTarget } from '../../src/api/order-building.ts'
+import { buildIndication, findNode, resolveTarget } from '../../src/api/order-building.ts'
+import { buildPayload } from '../../src/api/payload-building.ts'
 import { limits } from '../../src/base/limits.ts'
 import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload } from '../fixtures/orders.ts'
@@ -60,7 +61,7 @@ test('a script is read as it is, and one that is not there is named', async (t) 
   await t.throwsAsync(buildPayload({ kind: 'script', file: `${file}.gone` }, content), { code: 'script-unreadable', message: /script\.sh\.gone/ })
 })
 
-const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', inline: null }
+const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', options: {}, inline: null }
 const build = (change: Partial<OrderDraft>) =>
   buildIndication({ target: { kind: 'all' }, payload: { kind: 'command', argv: ['true'] }, ...change }, resolveTarget({ kind: 'all' }, [web]), payload, mesh.admin.key, mesh.chain)
 

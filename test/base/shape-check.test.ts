@@ -15,6 +15,7 @@ const everything = v.strictObject({
   text: textSchema(4),
   bytes: bytesSchema(2),
   flag: v.boolean(),
+  maybe: v.exactOptional(v.boolean()),
   state: v.picklist(['on', 'off']),
   pairs: v.pipe(v.array(v.strictTuple([v.string(), v.instance(Uint8Array)])), v.minLength(1), v.maxLength(2)),
   what: v.variant('kind', [v.strictObject({ kind: v.literal('none') }), v.strictObject({ kind: v.literal('some'), value: v.number() })])
@@ -34,7 +35,7 @@ const anything = fc.oneof(
 test('the fast check says yes where valibot does, to what it would give back', (t) => {
   t.true(hasShape(everything, good))
   fc.assert(
-    fc.property(fc.constantFrom(...Object.keys(good), 'more'), anything, (field, value) => {
+    fc.property(fc.constantFrom(...Object.keys(good), 'maybe', 'more'), anything, (field, value) => {
       const changed = { ...good, [field]: value }
       const parsed = v.safeParse(everything, changed)
       t.is(hasShape(everything, changed), parsed.success)

@@ -138,6 +138,12 @@ test('what was not given is left to the library', async (t) => {
   t.deepEqual(shown.admin.calls[0]?.[1], draft)
 })
 
+test('files reach the order with where they go, whose they are, and what checks them', async (t) => {
+  const flags = ['--files', 'conf', '--to', '/etc/app', '--owner', 'app:www', '--post-check', 'app -t']
+  const shown = await transcript(run('--all', '--detach', ...flags), { admin: { submit: async () => submitted(['a']) } })
+  t.like(shown.admin.calls[0]?.[1], { payload: { kind: 'files', directory: 'conf', to: '/etc/app', owner: 'app', group: 'www', postCheck: 'app -t' } })
+})
+
 test('a script that cannot be read is told before anybody is contacted', async (t) => {
   const checkScript = (file: string): void => {
     throw new WritError('script-unreadable', `cannot read the script ${file}: no such file`)

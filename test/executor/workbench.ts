@@ -7,13 +7,12 @@ import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { systemTimers } from '../../src/base/system-clock.ts'
 import { ChildRunner, type Runner } from '../../src/executor/child-runner.ts'
-import { createCommandFormat } from '../../src/executor/command-format.ts'
 import { ExecutorDriver } from '../../src/executor/driver.ts'
 import { FileCache } from '../../src/executor/file-cache.ts'
 import { fileExecutables } from '../../src/executor/file-executables.ts'
 import { FileOutputs } from '../../src/executor/file-output.ts'
 import { Journal } from '../../src/executor/journal.ts'
-import { createScriptFormat } from '../../src/executor/script-format.ts'
+import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { controlKind } from '../../src/record/control.ts'
 import { sealRecord } from '../../src/record/record.ts'
@@ -73,7 +72,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const journal = await Journal.open(store)
   const wanted = journal.unkept().flatMap(({ body }) => [body.stdout?.cid, body.stderr?.cid].filter((cid) => typeof cid === 'string'))
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
-  const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)]
+  const formats = createFormats()
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
   const saved: CharterChain[] = []
@@ -81,10 +80,10 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const driver = new ExecutorDriver(
     {
       mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
-      verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.map(({ name }) => name))),
+      verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.keys())),
       cache: await FileCache.open(directory),
       runner: settings.runner?.(runner) ?? runner,
-      formats: new Map(formats.map((format) => [format.name, format])),
+      formats,
       executables: fileExecutables,
       killOrphans: () => Promise.resolve(0),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
@@ -116,7 +115,7 @@ export interface TestOrder {
   readonly payload: Uint8Array
 }
 
-const orderFrom = (bytes: Uint8Array, change: Partial<IndicationBody>, controls: readonly Uint8Array[], signer?: Signer): TestOrder => {
+export const orderFrom = (bytes: Uint8Array, change: Partial<IndicationBody>, controls: readonly Uint8Array[] = [], signer?: Signer): TestOrder => {
   const indication = orderOf(mesh, { payload: payloadOf(bytes).ref, nonce: nextNonce(), ...change }, signer)
   return { id: indication.id, indication, payload: bytes, bundle: { indication: indication.bytes, controls: [...controls], payload: bytes.length <= limits.payload.inlineBytesMax ? bytes : null } }
 }

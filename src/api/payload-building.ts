@@ -1,0 +1,52 @@
+/** From what an operator wants run to a payload in this command's own store, and what its format is told. */
+import { basename } from 'node:path'
+import { encodeCbor } from '../base/codec.ts'
+import { WritError } from '../base/errors.ts'
+import { packTree } from './file-tree.ts'
+import { readScript } from './file-script.ts'
+import type { Content } from '../content/content.ts'
+import type { DraftPayload } from './types.ts'
+import type { PayloadRef } from '../record/indication.ts'
+
+export interface BuiltPayload {
+  readonly ref: PayloadRef
+  readonly format: string
+  readonly name: string
+  readonly options: Readonly<Record<string, string>>
+  /** The bytes, when they are small enough to travel beside the indication. */
+  readonly inline: Uint8Array | null
+}
+
+interface Material {
+  readonly format: string
+  readonly name: string
+  readonly options?: Readonly<Record<string, string>>
+  readonly bytes: AsyncIterable<Uint8Array> | Uint8Array
+  readonly cuts?: readonly number[]
+}
+
+/** Stores the payload where endpoints can fetch it. Errors: `payload-too-large`, `script-unreadable`, `files-unreadable`, `files-changed`, `bad-tree`, `bad-order`. */
+export const buildPayload = async (payload: DraftPayload, content: Content): Promise<BuiltPayload> => {
+  const { format, name, options = {}, bytes, cuts } = await gather(payload)
+  const ref = await content.add(bytes, cuts)
+  return { ref, format, name, options, inline: await content.readInline(ref) }
+}
+
+const gather = async (payload: DraftPayload): Promise<Material> => {
+  switch (payload.kind) {
+    case 'command': {
+      const { argv } = payload
+      if (argv[0] === undefined || argv[0] === '') throw new WritError('bad-order', 'there is no command to run')
+      return { format: 'command', name: argv.join(' '), bytes: encodeCbor({ argv }) }
+    }
+    case 'script': {
+      const { file, interpreter } = payload
+      return { format: 'script', name: basename(file), bytes: readScript(file), ...(interpreter === undefined ? {} : { options: { interpreter } }) }
+    }
+    case 'files': {
+      const { directory, to, owner, group, postCheck } = payload
+      const packed = await packTree(directory, { owner: owner ?? null, group: group ?? null })
+      return { format: 'files', name: `files to ${to}`, options: { to, ...(postCheck === undefined ? {} : { postCheck }) }, ...packed }
+    }
+  }
+}

@@ -1,0 +1,16 @@
+/** The bounds of what orders carry and what jobs do: a part of `limits.ts`, where all others are. */
+import { KiB, MiB } from './units.ts'
+
+export const jobLimits = {
+  tree: {
+    /** Of a tree of files: a release has some dozens, a web site some thousands. */
+    entriesMax: 16_384,
+    /** Entries at 256 bytes each: 0.2 s to read and check. */
+    manifestBytesMax: 4 * MiB,
+    pathBytesMax: 1 * KiB,
+    /** What file systems of Linux take. */
+    nameBytesMax: 255,
+    /** useradd(8) allows 32. */
+    ownerLengthMax: 64
+  }
+} as const

@@ -1,0 +1,20 @@
+/** The formats of a node, by name. */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { createCommandFormat } from './command-format.ts'
+import { fileExecutables } from './file-executables.ts'
+import { createFilesFormat } from './files-format.ts'
+import { createScriptFormat } from './script-format.ts'
+import type { Format, Launch } from './format.ts'
+
+/** The job program: beside this file in a release, in the source tree its entry. */
+const findJobs = (): Launch => {
+  const bundled = fileURLToPath(new URL('./jobs.js', import.meta.url))
+  return { file: process.execPath, args: [existsSync(bundled) ? bundled : fileURLToPath(new URL('./jobs/main.ts', import.meta.url))] }
+}
+
+export const createFormats = (): ReadonlyMap<string, Format> => {
+  const jobs = findJobs()
+  const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables), createFilesFormat(jobs)]
+  return new Map(formats.map((format) => [format.name, format]))
+}

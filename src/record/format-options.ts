@@ -1,0 +1,37 @@
+/** What orders tell the built-in formats, each as one closed shape. Pure. */
+import * as v from 'valibot'
+import { limits } from '../base/limits.ts'
+import { reject, type Result } from '../base/result.ts'
+import { checkShape, textSchema } from '../base/schema.ts'
+import { absolutePathSchema, executableSchema } from './indication.ts'
+
+/** The formats that every node of this release has. */
+export const builtInFormats = ['command', 'script', 'files'] as const
+
+const shellCommandSchema = v.pipe(textSchema(limits.indication.valueBytesMax), v.minLength(1), v.regex(/^[^\0]*$/, 'a command holds no zero byte'))
+
+/** Absolute, in its shortest form, and not the root itself. */
+const destinationSchema = v.pipe(
+  absolutePathSchema,
+  v.check((path) => path.slice(1).split('/').every((part) => part !== '' && part !== '.' && part !== '..'), 'a destination is an absolute path in its shortest form, and not /')
+)
+
+export const noOptionsSchema = v.strictObject({})
+
+export const scriptOptionsSchema = v.strictObject({
+  /** Instead of the one that the script's first line names. */
+  interpreter: v.exactOptional(executableSchema)
+})
+
+export const filesOptionsSchema = v.strictObject({
+  /** The directory that the tree becomes. */
+  to: destinationSchema,
+  /** For `/bin/sh -c`, once the tree is in its place: if it fails, the previous tree comes back. */
+  postCheck: v.exactOptional(shellCommandSchema)
+})
+
+/** Errors: `bad-options`. */
+export const decodeOptions = <S extends v.GenericSchema>(schema: S, options: Readonly<Record<string, string>>): Result<v.InferOutput<S>> => {
+  const checked = checkShape(schema, options)
+  return checked.ok ? checked : reject('bad-options', `the options of the format: ${checked.detail}`)
+}
