@@ -63,6 +63,7 @@ class MemoryCache implements InstructionCache {
 const noOutputs: KeptOutputs = {
   readKept: async ({ head }) => head,
   async *chunks() {},
+  claim: () => undefined,
   release: async () => undefined
 }
 

@@ -205,6 +205,8 @@ export const limits = {
     noAnswerMs: 10 * second,
     /** Lives that begin only because nobody could be asked leave half of them for restores. */
     precautionLivesMax: 128,
+    /** Claims of one endpoint about the own log that came to nothing, as a fork that is known already does; the next ones are looked into by the timer. */
+    barrenClaimsMax: 16,
     /** When every endpoint that answers lacks more of the log than is kept, others may still bring it by sync for this long. */
     strandedMs: 10 * minute
   },

@@ -13,6 +13,7 @@ import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import { loadRestored } from '../trust/file-restored.ts'
+import { outputsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
@@ -80,8 +81,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const formats = createFormats()
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
-  const wanted = journal.unkept().flatMap(({ body: { stdout, stderr } }) => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : [])))
-  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), wanted)
+  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   return new ExecutorDriver(
     {
       mesh: chain.mesh, signer, journal, outputs, formats, log, fatal,

@@ -107,7 +107,7 @@ export class Node {
       { self: deps.membership.credential.body, formats: options.formats }
     )
     this.#keeper = new LogKeeper(
-      { ...deps, background: this.#background, ownLog: parts.ownLog, adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
+      { ...deps, background: this.#background, ownLog: parts.ownLog, retell: () => this.#agent.retell(), adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
       { self: deps.signer.key, isEndpoint: parts.queue !== undefined, others: this.#otherEndpoints(deps.charters.chain) }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)

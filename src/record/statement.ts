@@ -44,3 +44,6 @@ export type StatementBody = v.InferOutput<typeof statementSchema>
 
 /** Signed by `executor`. */
 export const statementKind: RecordKind<StatementBody> = { type: 'statement', schema: statementSchema, sizeBytesMax: limits.record.statementBytesMax }
+
+/** CIDs of the outputs that lie beside it. */
+export const outputsOf = ({ stdout, stderr }: StatementBody): string[] => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))

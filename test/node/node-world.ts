@@ -16,12 +16,15 @@ import type { Indication } from '../../src/trust/order.ts'
 import type { Receipt } from '../../src/record/entry.ts'
 
 export class FakeExecutor implements ExecutorLink {
+  /** But for the question of a new log. */
   readonly told: ToExecutor[] = []
+  /** False for one whose journal cannot be written. */
+  confirms = true
   #handler: ((message: ToAgent) => void | Promise<void>) | undefined
 
   async send(message: ToExecutor): Promise<boolean> {
-    this.told.push(message)
-    if (message.kind === 'adopt') await this.#handler?.({ kind: 'adopted', batch: message.batch })
+    if (message.kind !== 'retell') this.told.push(message)
+    if (message.kind === 'retell' || (message.kind === 'adopt' && this.confirms)) await this.#handler?.({ kind: 'written', batch: message.batch })
     return true
   }
 
@@ -79,6 +82,7 @@ export const setUp = async (options: { readonly name?: string; readonly gossip?:
     { endpoints: [], gossip: options.gossip ?? false, pullIntervalMs: 30_000, syncIntervalMs: 5000, retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs }, formats: new Set(['command', 'script']) }
   )
   await node.start()
+  await settled()
   const join = async (): Promise<void> => {
     network.meet(admitNode(mesh.node('endpoint-1')))
     await settled()
