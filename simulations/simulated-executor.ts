@@ -137,6 +137,8 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async (orders) => jobs.kill(orders),
       noteAhead: () => undefined,
+      machine: { versionOf: async () => undefined, diskOf: async () => undefined, facts: async () => ({}) },
+      scan: async () => accept(null),
       saveCharters: () => undefined,
       fatal: deps.fatal
     },

@@ -80,7 +80,7 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     environment: { ...draft.environment },
     ...(Object.keys(payload.options).length === 0 ? {} : { options: payload.options }),
     target: resolved.target,
-    prerequisites: { executables: [] },
+    prerequisites: draft.requires ?? { executables: [] },
     expected: { exitCode: draft.expectedExitCode ?? 0, output },
     createdAt: now,
     notBefore: now,

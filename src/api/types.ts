@@ -4,6 +4,7 @@
 import type { IndicationId, KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { LiveStatus } from '../node/file-status.ts'
 import type { ForkRow } from '../node/protocol/query.ts'
+import type { Prerequisites } from '../record/indication.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
 
 /** Who an order is for. Names are those of `writ nodes`. */
@@ -38,6 +39,8 @@ export interface OrderDraft {
   /** Regular expression (flags `mu`) that stdout must match. */
   readonly expectedOutput?: string
   readonly idempotent?: boolean
+  /** Where something of it is missing the order is rejected. */
+  readonly requires?: Prerequisites
 }
 
 export interface SubmittedOrder {

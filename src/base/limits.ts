@@ -280,6 +280,12 @@ export const limits = {
     patternTimeoutMs: 1 * second,
     /** The kernel itself reads 256. */
     interpreterLineBytesMax: 512,
+    /** A program that says its version: a fraction of a second, some seconds where the machine is overloaded. */
+    versionTimeoutMs: 10 * second,
+    /** Loading ClamAV's signatures takes 20 s, 1 GiB at 5 MiB/s 3.5 minutes. */
+    scanTimeoutMs: 15 * minute,
+    /** What such programs say: a line or some. */
+    probeOutputBytesMax: 16 * KiB,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
     /** While orders wait for their time, the clock is looked at this often: a jump ahead is not slept through. */

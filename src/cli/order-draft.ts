@@ -8,9 +8,10 @@ import { parseSelector } from '../trust/selector.ts'
 import type { DraftTarget, OrderDraft } from '../api/types.ts'
 import { formatDuration, parseDuration } from './durations.ts'
 import { parseList, parsePairs, parseWhole } from './pairs.ts'
+import { planPrerequisites, type RequirementFlags } from './requirements.ts'
 import { planPayload, type PayloadFlags } from './payload-draft.ts'
 
-export interface RunFlags extends PayloadFlags {
+export interface RunFlags extends PayloadFlags, RequirementFlags {
   readonly on?: string
   readonly nodes?: string
   readonly all?: true
@@ -63,6 +64,7 @@ const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): 
 export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
   const { timeoutMsMin, timeoutMsMax, validityMsMax } = limits.indication
   const { name, timeout, expires, idempotent } = flags
+  const requires = planPrerequisites(flags)
   return {
     payload: planPayload(command, flags),
     parameters: parsePairs('--param', flags.param ?? []),
@@ -71,6 +73,7 @@ export const planDraft = (command: readonly string[], flags: RunFlags): Untarget
     ...(timeout === undefined ? {} : { timeoutMs: planSpan('--timeout', timeout, timeoutMsMin, timeoutMsMax) }),
     ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) }),
     ...planExpected(flags),
-    ...(idempotent === undefined ? {} : { idempotent })
+    ...(idempotent === undefined ? {} : { idempotent }),
+    ...(requires === undefined ? {} : { requires })
   }
 }

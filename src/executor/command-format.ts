@@ -5,6 +5,7 @@ import { decodeShape } from '../base/schema.ts'
 import { decodeOptions, noOptionsSchema } from '../record/format-options.ts'
 import { commandPayloadSchema } from '../record/indication.ts'
 import type { Executables, Format } from './format.ts'
+import { missingExecutable } from './prerequisites.ts'
 
 const { commandBytesMax } = limits.executor
 
@@ -19,6 +20,6 @@ export const createCommandFormat = (executables: Executables): Format => ({
     const [name = '', ...args] = command.value.argv
     if (command.value.argv.some((argument) => argument.includes('\0'))) return reject('bad-payload', 'an argument contains a zero byte')
     const file = await executables.find(name, searchPath)
-    return file === undefined ? reject('prerequisite-missing', name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`) : accept({ file, args })
+    return file === undefined ? missingExecutable(name) : accept({ file, args })
   }
 })

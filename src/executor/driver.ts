@@ -10,36 +10,25 @@ import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import { outputsOf } from '../record/statement.ts'
-import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
-import type { Run, Runner, RunResult } from './child-runner.ts'
-import type { BaseEnvironment } from './environment.ts'
-import type { InstructionCache } from './file-cache.ts'
-import type { KeptOutputs } from './file-output.ts'
-import type { Executables, Format } from './format.ts'
+import type { Run, RunResult } from './child-runner.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
 import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
-import { Launches } from './launches.ts'
+import { Launches, type LaunchesDeps } from './launches.ts'
 import type { Journal, Statement } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { sealStatement } from './statement-sealing.ts'
 import type { Verifier } from './verification.ts'
 
-export interface DriverDeps {
+export interface DriverDeps extends LaunchesDeps {
   readonly mesh: MeshId
   readonly signer: Signer
   readonly verifier: Verifier
   readonly journal: Journal
-  readonly cache: InstructionCache
-  readonly outputs: KeptOutputs
-  readonly runner: Runner
-  readonly formats: ReadonlyMap<string, Format>
-  readonly executables: Executables
-  readonly baseEnvironment: BaseEnvironment
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
   /** Durable: an order is about to start that was created after now, by the clock of its admin. */
@@ -47,7 +36,6 @@ export interface DriverDeps {
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
-  readonly log: Log
   /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
@@ -303,9 +291,10 @@ export class ExecutorDriver {
     })
   }
 
-  async #wantPayload({ id, body, bundle }: Order): Promise<void> {
+  async #wantPayload(order: Order): Promise<void> {
+    const { id, bundle } = order
     if (!this.#machine.isFetching(id)) return
-    let problem = await this.#deps.cache.begin(id, body.payload)
+    let problem = await this.#launches.begin(order)
     if (problem.ok && bundle.payload !== null) problem = await this.#deps.cache.append(id, 0, bundle.payload)
     if (!problem.ok) this.#dispatch({ kind: 'payload-failed', indication: id, code: problem.code, detail: problem.detail })
     else if (bundle.payload === null) this.#outbox?.push({ kind: 'payload-wanted', indication: id })

@@ -9,7 +9,7 @@
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
-import { compareJobs, createJob, draftStatement, holdsCache, isJudgeable, startAtOf, wakeInMs, type Job } from './job.ts'
+import { compareJobs, createJob, draftStatement, holdsCache, isExclusive, isJudgeable, startAtOf, wakeInMs, type Job } from './job.ts'
 import type { History, JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from './job-events.ts'
 import { judgeRun, type Outcome, type RunReport } from './outcome.ts'
 
@@ -63,6 +63,9 @@ export class JobMachine {
     switch (event.kind) {
       case 'order': return this.#order(event.order, event.cancelled, now)
       case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
+      case 'continued':
+        Object.assign(this.#add(event.order), { phase: 'running', accepted: true, attempts: event.attempts, startedAt: event.startedAt })
+        return
       case 'adopted': return this.#adopted(event.indication, event.statement)
       case 'caught-up':
         this.#isCaughtUp = true
@@ -96,6 +99,9 @@ export class JobMachine {
       case 'cancel': return this.#cancel(job, now)
       case 'exited': return this.#exited(job, event.report, now)
       case 'not-started': return this.#notStarted(job, now)
+      case 'updated':
+        if (job.phase === 'running') this.#finish(job, event.outcome, now, { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: event.log, pattern: 'matched' })
+        return
       case 'payload-ended':
         if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })
         return
@@ -233,6 +239,10 @@ export class JobMachine {
   #watch(now: JobMoment): void {
     for (const job of this.#jobs.values()) {
       if (job.phase === 'running') this.#watchRun(job, now)
+      if (job.phase === 'ready' && job.waitsUntil !== null && now.steady >= job.waitsUntil) {
+        this.#refuse(job, 'node-busy', `other orders ran for longer than the ${job.order.body.timeoutMs} ms that this one may take`, now)
+        continue
+      }
       if (job.phase === 'running' || job.phase === 'recalling' || job.phase === 'judging' || !now.mayAct) continue
       if (now.wall > job.order.body.expiresAt) this.#refuse(job, 'expired', 'the order expired before it could start', now)
       else if (isJudgeable(job, this.#options.clockToleranceMs, now.wall)) this.#judge(job, job.phase)
@@ -251,10 +261,14 @@ export class JobMachine {
   #schedule(now: JobMoment): void {
     if (this.#stopAt !== null || !this.#canRecord) return
     this.#fetchNext()
-    const free = this.#options.concurrentJobs - this.#running()
-    if (free <= 0 || !this.#isCaughtUp || !now.mayAct) return
+    if (!this.#isCaughtUp || !now.mayAct || this.#isAlone()) return
     const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now.wall)
-    for (const job of due.slice(0, free)) this.#start(job, now)
+    for (const job of due) {
+      // What comes before it may end, what comes after it waits.
+      if (isExclusive(job)) return this.#running() === 0 ? this.#start(job, now) : void (job.waitsUntil ??= now.steady + job.order.body.timeoutMs)
+      if (this.#running() >= this.#options.concurrentJobs) return
+      this.#start(job, now)
+    }
   }
 
   /** Strictly in order: one that finds no room is not overtaken, or a large one might wait for ever. */
@@ -287,6 +301,7 @@ export class JobMachine {
   #refuse(job: Job, code: string, detail: string, now: JobMoment): void {
     if (job.attempts > 0) this.#finish(job, { state: 'interrupted', code, detail }, now, null)
     else if (code === 'expired') this.#finish(job, { state: 'expired', code: null, detail }, now, null)
+    else if (code === 'already-installed') this.#finish(job, { state: 'skipped', code, detail }, now, null)
     else this.#finish(job, { state: 'rejected', code, detail }, now, null)
   }
 
@@ -322,6 +337,12 @@ export class JobMachine {
 
   #mayRunAgain(job: Job): boolean {
     return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
+  }
+
+  /** Whether something runs beside which nothing may. */
+  #isAlone(): boolean {
+    for (const job of this.#jobs.values()) if (job.phase === 'running' && isExclusive(job)) return true
+    return false
   }
 
   #running(): number {

@@ -8,6 +8,7 @@ import { reject, type Result } from '../base/result.ts'
 import { computeEnvironment } from './environment.ts'
 import { matchOutput } from './output-pattern.ts'
 import { prepareLaunch, type PreparationDeps } from './preparation.ts'
+import { checkFreeDisk } from './prerequisites.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Launch } from './format.ts'
@@ -28,6 +29,13 @@ export class Launches {
 
   constructor(deps: LaunchesDeps) {
     this.#deps = deps
+  }
+
+  /** Room for the payload, which is about to come, and for what the order demands besides. Errors: those of `FileCache.begin`, `prerequisite-missing`. */
+  async begin({ id, body, bundle }: Order): Promise<Result<null>> {
+    const copies = bundle.payload === null ? 2 : 1 // the agent's blocks, and the cache
+    const room = await checkFreeDisk(this.#deps.machine, body.prerequisites, copies * body.payload.sizeBytes)
+    return room.ok ? this.#deps.cache.begin(id, body.payload) : room
   }
 
   /** `isWanted` is asked when it is done: the order may have ended meanwhile. Errors: those of `prepareLaunch`, `cache-unusable`. */

@@ -20,10 +20,12 @@ import type { KeyId, Millis } from '../base/brand.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
+import { createMachine } from './child-machine.ts'
 import { ChildRunner } from './child-runner.ts'
+import { createScan, scanNothing } from './child-scanner.ts'
 import { ExecutorDriver } from './driver.ts'
 import { agentFlagsOf, executorFlags } from './engine-flags.ts'
-import type { BaseEnvironment } from './environment.ts'
+import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
@@ -79,6 +81,8 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
   const formats = createFormats()
+  const base = baseEnvironment(signer.key)
+  const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
@@ -89,9 +93,11 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
+      machine: createMachine(home.paths.home, environment),
+      scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
       killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
-      baseEnvironment: baseEnvironment(signer.key),
+      baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
       timers: systemTimers

@@ -44,7 +44,7 @@ const expectedSchema = v.strictObject({
   output: v.nullable(textSchema(bounds.patternLengthMax))
 })
 
-const prerequisitesSchema = v.strictObject({
+export const prerequisitesSchema = v.strictObject({
   /** Names looked up in PATH, or absolute paths. */
   executables: v.pipe(v.array(textSchema(256)), v.maxLength(bounds.executablesMax)),
   /** The least version that each of these says of itself. */

@@ -22,6 +22,14 @@ const common = { version: v.literal(1), mesh: meshIdSchema, meshName: nodeNameSc
 
 const adminConfigSchema = v.strictObject({ kind: v.literal('admin'), ...common })
 
+/** A program and its arguments; `{payload}` stands for the payload's path. */
+const commandSchema = v.pipe(v.array(v.pipe(textSchema(4096), v.regex(/^[^\0]*$/, 'no zero bytes'))), v.minLength(1), v.maxLength(64))
+
+const scannerSchema = v.strictObject({
+  command: commandSchema,
+  infectedExitCodes: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255))), v.minLength(1)), [1])
+})
+
 const nodeConfigSchema = v.strictObject({
   kind: v.literal('node'),
   ...common,
@@ -35,11 +43,14 @@ const nodeConfigSchema = v.strictObject({
   stopGraceMs: v.optional(millisSchema, limits.executor.stopGraceMs),
   /** What endpoints do with a queue entry that has ended: keep it, labelled with its status, for `ageMs`; or remove it. */
   retention: v.optional(v.strictObject({ mode: v.picklist(['label', 'remove']), ageMs: millisSchema }), { mode: 'label', ageMs: limits.queue.labelRetentionMs }),
+  /** Asked about each payload before anything of it runs; null for none. */
+  scanner: v.optional(v.nullable(scannerSchema), null),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info')
 })
 
 export const homeConfigSchema = v.variant('kind', [adminConfigSchema, nodeConfigSchema])
 
+export type Scanner = v.InferOutput<typeof scannerSchema>
 export type EndpointAddress = v.InferOutput<typeof endpointAddressSchema>
 export type AdminConfig = v.InferOutput<typeof adminConfigSchema>
 export type NodeConfig = v.InferOutput<typeof nodeConfigSchema>

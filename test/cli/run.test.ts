@@ -144,6 +144,19 @@ test('files reach the order with where they go, whose they are, and what checks 
   t.like(shown.admin.calls[0]?.[1], { payload: { kind: 'files', directory: 'conf', to: '/etc/app', owner: 'app', group: 'www', postCheck: 'app -t' } })
 })
 
+test('what nodes must have reaches the order', async (t) => {
+  const flags = ['--requires', 'tar', '--requires', 'git>=2.30', '--requires-free', '2G', '--requires-free', '/var=500M', '--requires-fact', 'osId=debian', '--requires-fact', 'memoryBytes>=1G']
+  const shown = await transcript(run('--all', '--detach', ...flags, '--', 'true'), { admin: { submit: async () => submitted(['a']) } })
+  t.like(shown.admin.calls[0]?.[1], {
+    requires: {
+      executables: ['tar'],
+      versions: { git: '2.30' },
+      freeDisk: [{ path: null, sizeBytes: 2 * 2 ** 30 }, { path: '/var', sizeBytes: 500 * 2 ** 20 }],
+      facts: [{ name: 'osId', relation: '=', value: 'debian' }, { name: 'memoryBytes', relation: '>=', value: String(2 ** 30) }]
+    }
+  })
+})
+
 test('a script that cannot be read is told before anybody is contacted', async (t) => {
   const checkScript = (file: string): void => {
     throw new WritError('script-unreadable', `cannot read the script ${file}: no such file`)

@@ -6,6 +6,8 @@ import { silentLog } from '../../src/base/log.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { systemTimers } from '../../src/base/system-clock.ts'
+import { createMachine } from '../../src/executor/child-machine.ts'
+import { createScan, scanNothing } from '../../src/executor/child-scanner.ts'
 import { ChildRunner, type Runner } from '../../src/executor/child-runner.ts'
 import { ExecutorDriver } from '../../src/executor/driver.ts'
 import { FileCache } from '../../src/executor/file-cache.ts'
@@ -24,6 +26,8 @@ import { FakeAgent, type FakeAgentSettings } from './fake-agent.ts'
 import type { SteadyClock, Timers } from '../../src/base/clock.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
+import type { Machine } from '../../src/executor/prerequisites.ts'
+import type { Scanner } from '../../src/trust/home-config.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -47,6 +51,8 @@ export interface WorkbenchSettings {
   readonly timers?: Timers
   readonly runner?: (real: Runner) => Runner
   readonly chain?: CharterChain
+  readonly machine?: Partial<Machine>
+  readonly scanner?: Scanner
   readonly noteAhead?: (createdAt: number) => void
 }
 
@@ -75,6 +81,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const formats = createFormats()
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   const saved: CharterChain[] = []
   const failures: unknown[] = []
   const driver = new ExecutorDriver(
@@ -85,6 +92,8 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       runner: settings.runner?.(runner) ?? runner,
       formats,
       executables: fileExecutables,
+      machine: { ...createMachine(directory, environment), ...settings.machine },
+      scan: settings.scanner === undefined ? scanNothing : createScan(settings.scanner, fileExecutables, environment),
       killOrphans: () => Promise.resolve(0),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       noteAhead: settings.noteAhead ?? (() => undefined),
