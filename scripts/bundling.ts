@@ -21,6 +21,16 @@ const besideBundle: Plugin = {
 /** Some dependencies are CommonJS and call `require` for Node's own modules. */
 const banner = "import { createRequire as writCreateRequire } from 'node:module'; const require = writCreateRequire(import.meta.url);"
 
+const releaseModule = fileURLToPath(new URL('../src/base/release.ts', import.meta.url))
+
+/** The code says that it is of this version. */
+export const asVersion = (version: string): Plugin => ({
+  name: 'version',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/base\/release\.ts$/ }, ({ path }) => (path === releaseModule ? { contents: `export const release = ${JSON.stringify(version)}`, loader: 'ts' } : undefined))
+  }
+})
+
 export const bundling = {
   absWorkingDir: fileURLToPath(new URL('..', import.meta.url)),
   bundle: true,

@@ -140,6 +140,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       machine: { versionOf: async () => undefined, diskOf: async () => undefined, facts: async () => ({}) },
       scan: async () => accept(null),
       saveCharters: () => undefined,
+      succession: null,
       fatal: deps.fatal
     },
     {

@@ -3,10 +3,13 @@ import { basename } from 'node:path'
 import { encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { packTree } from './file-tree.ts'
+import { readRelease } from './file-release.ts'
 import { readScript } from './file-script.ts'
 import type { Content } from '../content/content.ts'
 import type { DraftPayload } from './types.ts'
 import type { PayloadRef } from '../record/indication.ts'
+
+const defaultTrialSeconds = 120
 
 export interface BuiltPayload {
   readonly ref: PayloadRef
@@ -25,7 +28,7 @@ interface Material {
   readonly cuts?: readonly number[]
 }
 
-/** Stores the payload where endpoints can fetch it. Errors: `payload-too-large`, `script-unreadable`, `files-unreadable`, `files-changed`, `bad-tree`, `bad-order`. */
+/** Stores the payload where endpoints can fetch it. Errors: `payload-too-large`, `script-unreadable`, `files-unreadable`, `files-changed`, `bad-tree`, `release-unreadable`, `bad-order`. */
 export const buildPayload = async (payload: DraftPayload, content: Content): Promise<BuiltPayload> => {
   const { format, name, options = {}, bytes, cuts } = await gather(payload)
   const ref = await content.add(bytes, cuts)
@@ -47,6 +50,12 @@ const gather = async (payload: DraftPayload): Promise<Material> => {
       const { directory, to, owner, group, postCheck } = payload
       const packed = await packTree(directory, { owner: owner ?? null, group: group ?? null })
       return { format: 'files', name: `files to ${to}`, options: { to, ...(postCheck === undefined ? {} : { postCheck }) }, ...packed }
+    }
+    case 'release': {
+      const { directory, trialSeconds, allowDowngrade } = payload
+      const { version, platform, minimumPrevious, launcherProtocol } = readRelease(directory)
+      const options = { version, platform, minimumPrevious, launcherProtocol: String(launcherProtocol), trialSeconds: String(trialSeconds ?? defaultTrialSeconds) }
+      return { format: 'release', name: `release ${version}`, options: { ...options, ...(allowDowngrade === true ? { downgrade: 'yes' } : {}) }, ...(await packTree(directory, { owner: null, group: null })) }
     }
   }
 }

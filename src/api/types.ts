@@ -21,6 +21,8 @@ export type DraftPayload =
   | { readonly kind: 'script'; readonly file: string; readonly interpreter?: string }
   /** All below `directory` takes the place of `to`, an absolute path, as a whole; owned by whoever runs the node where no owner is named. */
   | { readonly kind: 'files'; readonly directory: string; readonly to: string; readonly owner?: string; readonly group?: string; readonly postCheck?: string }
+  /** A release as `npm run release` makes it: each node tries it, and goes back where it does not prove itself in `trialSeconds` (120 when absent). */
+  | { readonly kind: 'release'; readonly directory: string; readonly trialSeconds?: number; readonly allowDowngrade?: boolean }
 
 export interface OrderDraft {
   readonly target: DraftTarget

@@ -265,6 +265,8 @@ export const limits = {
     agentStableMs: 1 * minute,
     /** At a stop, how long the agent may take to keep the last statements, and then to end. */
     agentStopMs: 2 * second,
+    /** How long a release that was gone back to waits for an endpoint, to tell whether the other one or the network was at fault. */
+    updateCompareMs: 2 * minute,
     /** How often an executor looks whether its launcher still lives. */
     launcherLookMs: second,
     /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */

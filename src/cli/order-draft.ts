@@ -54,24 +54,31 @@ const checkPattern = (pattern: string): void => {
   }
 }
 
-const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
+export const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
   const spanMs = parseDuration(flag, text)
   if (spanMs >= leastMs && spanMs <= mostMs) return spanMs
   throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`, { details: { flag, value: text } })
 }
 
 /** Errors: `bad-usage`, `bad-pair`, `bad-duration`, `bad-pattern`. */
-export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
+/** What every order has: its name, how long it may take, and how long it is good. */
+export const planTerms = ({ name, timeout, expires }: Pick<RunFlags, 'name' | 'timeout' | 'expires'>): Pick<OrderDraft, 'name' | 'timeoutMs' | 'expiresInMs'> => {
   const { timeoutMsMin, timeoutMsMax, validityMsMax } = limits.indication
-  const { name, timeout, expires, idempotent } = flags
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(timeout === undefined ? {} : { timeoutMs: planSpan('--timeout', timeout, timeoutMsMin, timeoutMsMax) }),
+    ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) })
+  }
+}
+
+export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
+  const { idempotent } = flags
   const requires = planPrerequisites(flags)
   return {
     payload: planPayload(command, flags),
     parameters: parsePairs('--param', flags.param ?? []),
     environment: parsePairs('--env', flags.env ?? []),
-    ...(name === undefined ? {} : { name }),
-    ...(timeout === undefined ? {} : { timeoutMs: planSpan('--timeout', timeout, timeoutMsMin, timeoutMsMax) }),
-    ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) }),
+    ...planTerms(flags),
     ...planExpected(flags),
     ...(idempotent === undefined ? {} : { idempotent }),
     ...(requires === undefined ? {} : { requires })

@@ -52,7 +52,7 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
 /** Told before anybody is contacted. */
 const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
   if (payload.kind === 'script') deps.checkScript(payload.file)
-  if (payload.kind === 'files') deps.checkDirectory(payload.directory)
+  if (payload.kind === 'files' || payload.kind === 'release') deps.checkDirectory(payload.directory)
 }
 
 const noTarget = (): WritError => new WritError('bad-usage', 'no target: say where to run it, with --on SELECTOR, --nodes a,b or --all')

@@ -18,5 +18,5 @@ export const startNode = async (home: string): Promise<never> => {
   loadCredential(opened, 'agent', loadCharters(opened, 'agent'))
   if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
   const executor = [process.execPath, ...process.execArgv, ...executorFlags, locate('executor.js', 'main.ts'), resolve(home)]
-  return process.execve('/bin/sh', ['sh', locate('launcher.sh', 'launcher.sh'), resolve(home), ...executor], process.env)
+  return process.execve('/bin/sh', ['sh', locate('launcher.sh', 'launcher.sh'), resolve(home), ...executor], { ...process.env, WRIT_NODE: process.execPath })
 }

@@ -22,6 +22,7 @@ import { Launches, type LaunchesDeps } from './launches.ts'
 import type { Journal, Statement } from './journal.ts'
 import { Outbox } from './outbox.ts'
 import { sealStatement } from './statement-sealing.ts'
+import { Updates, type Succession } from './updates.ts'
 import type { Verifier } from './verification.ts'
 
 export interface DriverDeps extends LaunchesDeps {
@@ -36,6 +37,8 @@ export interface DriverDeps extends LaunchesDeps {
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
+  /** Null where nothing could start another release. */
+  readonly succession: Succession | null
   /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
@@ -49,6 +52,7 @@ export class ExecutorDriver {
   readonly #drained = Promise.withResolvers<void>()
   readonly #backlog: Backlog
   readonly #adoption: Adoption
+  readonly #updates: Updates | null
   /** Their start could not be recorded: the `spawn` that follows is passed over. */
   readonly #unstarted = new Set<IndicationId>()
   #effects: JobEffect[] = []
@@ -72,6 +76,21 @@ export class ExecutorDriver {
     })
     this.#launches = new Launches(deps)
     this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
+    this.#updates = deps.succession === null ? null : this.#createUpdates(deps.succession)
+  }
+
+  #createUpdates(succession: Succession): Updates {
+    return new Updates({
+      ...this.#deps,
+      ...succession,
+      askForContact: () => this.#outbox?.push({ kind: 'contact-wanted' }),
+      conclude: async (indication, outcome, log) => {
+        this.#dispatch({ kind: 'updated', indication, outcome, log })
+        while (this.#performing !== undefined) await this.#performing
+      },
+      insist: (write) => this.#backlog.insist(write),
+      fatal: (error) => this.#fail(error)
+    })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -81,12 +100,14 @@ export class ExecutorDriver {
     const orphans = await killOrphans(new Set(records.filter(({ attempts }) => attempts > 0).map(({ id }) => id)))
     if (orphans > 0) log.warn('processes of an executor that had ended were killed', { orphans })
     if (journal.lostBefore > 0) this.#dispatch({ kind: 'memory-lost', before: journal.lostBefore })
-    for (const record of records) {
-      const order = verifier.open(record.bundle)
-      if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
-      else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
+    const replacedFor = await this.#updates?.open()
+    for (const { id, bundle, attempts, startedAt } of records) {
+      const order = verifier.open(bundle)
+      if (order.ok) this.#dispatch({ kind: id === replacedFor ? 'continued' : 'restored', order: order.value, attempts, startedAt })
+      else log.error('an order in the journal can no longer be read', { indication: id, code: order.code })
     }
     await this.#performing
+    await this.#updates?.takeUp(records.some(({ id }) => id === replacedFor))
     this.#scheduleHousekeeping()
   }
 
@@ -116,6 +137,8 @@ export class ExecutorDriver {
       case 'adopt': return this.#confirm(message.batch, this.#adoption.open(message.statements).map((statement) => ({ kind: 'adopted', indication: statement.body.indication, statement })))
       case 'retell': return this.#confirm(message.batch, [{ kind: 'log-lost' }])
       case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
+      case 'up': return this.#updates?.agentUp(message.release)
+      case 'contact': return this.#updates?.contact()
     }
   }
 
@@ -125,6 +148,7 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'stop' })
     await this.#drained.promise
     this.#cancelTick()
+    this.#updates?.stop()
     const unwritten = await this.#backlog.settle()
     if (unwritten > 0) this.#deps.log.error('outcomes could not be written down: the next start will call these orders interrupted', { count: unwritten })
   }
@@ -240,7 +264,7 @@ export class ExecutorDriver {
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
       case 'record-started': return this.#recordStarted(effect)
       case 'spawn': return this.#unstarted.delete(effect.order.id) ? undefined : this.#spawn(effect.order)
-      case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
+      case 'signal': return this.#signal(effect.indication, effect.signal)
       case 'record-attempt': return this.#backlog.insist(() => journal.recordAttempt(effect.order, effect.attempt, effect.startedAt))
       case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
       case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
@@ -314,12 +338,19 @@ export class ExecutorDriver {
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
-      await this.#ended(order, { exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null })
+      await this.#ended(order, { ...unrun, spawnError: describeError(error) })
     }
+  }
+
+  /** The release of an order that is to end is given up, as long as nothing was switched. */
+  #signal(indication: IndicationId, signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#runs.get(indication)?.signal(signal)
+    if (this.#updates?.abandon(indication) === true) this.#dispatch({ kind: 'exited', indication, report: { ...unrun, signal, pattern: 'matched' } })
   }
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
+    if (this.#updates !== null && order.body.format === 'release' && result.exitCode === 0 && !this.#machine.isEnding(order.id)) return this.#updates.staged(order)
     this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
   }
 
@@ -337,3 +368,5 @@ export class ExecutorDriver {
     if (mayAct) journal.forget(wall).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
   }
 }
+
+const unrun: RunResult = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null }

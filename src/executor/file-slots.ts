@@ -12,6 +12,7 @@ import type { Update, UpdatePlace } from './update-machine.ts'
 export interface Slots {
   /** Where the release of an order is staged. */
   slotOf(version: string, order: IndicationId): string
+  pathOf(version: string, order: IndicationId): string
   /** Where an update stands, as its journal's record is found at a start. */
   placeOf(update: Update): UpdatePlace
   /** The launcher's next start is that of the staged release. */
@@ -41,6 +42,10 @@ export class FileSlots implements Slots {
 
   slotOf(version: string, order: IndicationId): string {
     return `${version}-${order.slice(0, 12)}`
+  }
+
+  pathOf(version: string, order: IndicationId): string {
+    return join(this.#directory, this.slotOf(version, order))
   }
 
   placeOf({ slot }: Update): UpdatePlace {

@@ -1,10 +1,11 @@
 /** Writes the tree of a payload, durably, into a directory that is made for it. Nothing outside of that directory is touched. */
 import { createHash } from 'node:crypto'
-import { chmod, lchown, mkdir, open, symlink, type FileHandle } from 'node:fs/promises'
+import { chmod, lchown, lstat, mkdir, open, symlink, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import type { Tree, TreeEntry, TreeFile, TreeManifest } from '../record/tree.ts'
+import { decodeTree, treeHeadBytesMax, type Tree, type TreeEntry, type TreeFile, type TreeManifest } from '../record/tree.ts'
+import { readHead } from './file-head.ts'
 
 /** The numbers of the users and groups that a tree names. */
 export interface Owners {
@@ -45,6 +46,14 @@ export const unpackTree = async (payloadPath: string, { manifest, contentOffset 
   // Last and from below, since a directory may forbid to write into it.
   for (const entry of manifest.entries.toReversed()) if (entry.kind === 'directory') await finishDirectory(join(directory, entry.path), entry, owners)
   await finishDirectory(directory, manifest.root, owners)
+}
+
+/** Errors: `bad-tree`. */
+export const openTree = async (payloadPath: string): Promise<Tree> => {
+  const { size } = await lstat(payloadPath)
+  const tree = decodeTree(await readHead(payloadPath, Math.min(size, treeHeadBytesMax)), size)
+  if (!tree.ok) throw new WritError(tree.code, tree.detail)
+  return tree.value
 }
 
 type Owned = Pick<TreeEntry, 'owner' | 'group'>

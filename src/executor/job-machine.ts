@@ -59,12 +59,17 @@ export class JobMachine {
     return this.#jobs.get(id)?.phase === 'fetching'
   }
 
+  /** Whether it runs and is being ended before its time. */
+  isEnding(id: IndicationId): boolean {
+    return (this.#jobs.get(id)?.ending ?? null) !== null
+  }
+
   #handle(event: JobEvent, now: JobMoment): void {
     switch (event.kind) {
       case 'order': return this.#order(event.order, event.cancelled, now)
       case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
       case 'continued':
-        Object.assign(this.#add(event.order), { phase: 'running', accepted: true, attempts: event.attempts, startedAt: event.startedAt })
+        Object.assign(this.#add(event.order), { phase: 'running', continued: true, accepted: true, attempts: event.attempts, startedAt: event.startedAt })
         return
       case 'adopted': return this.#adopted(event.indication, event.statement)
       case 'caught-up':
@@ -292,7 +297,7 @@ export class JobMachine {
   }
 
   #end(job: Job, ending: NonNullable<Job['ending']>, now: JobMoment): void {
-    if (job.ending !== null) return
+    if (job.ending !== null || job.continued) return
     Object.assign(job, { ending, killAt: now.steady + this.#options.killGraceMs })
     this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGTERM' })
   }
@@ -352,7 +357,7 @@ export class JobMachine {
   }
 
   #checkDrained(): void {
-    if (this.#stopAt === null || this.#drained || this.#running() > 0) return
+    if (this.#stopAt === null || this.#drained || this.#select(({ phase, continued }) => phase === 'running' && !continued).length > 0) return
     this.#drained = true
     this.#effects.push({ kind: 'drained' })
   }

@@ -29,12 +29,14 @@ export interface Job {
   deadline: Millis | null
   ending: Ending | null
   killAt: Millis | null
+  /** Its process is another executor: nothing here can end it. */
+  continued: boolean
   /** While others hold it back that must end first, by the steady clock: when it waits no longer. */
   waitsUntil: Millis | null
 }
 
 export const createJob = (order: Order, arrival: number): Job => ({
-  order, arrival, phase: 'recalling', judged: false, isAsked: false, accepted: false, cancelled: false, attempts: 0, startedAt: null, deadline: null, ending: null, killAt: null, waitsUntil: null
+  order, arrival, phase: 'recalling', judged: false, isAsked: false, accepted: false, cancelled: false, attempts: 0, startedAt: null, deadline: null, ending: null, killAt: null, continued: false, waitsUntil: null
 })
 
 /** From when on the order is judged as valid. */

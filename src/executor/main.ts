@@ -18,6 +18,7 @@ import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
+import type { Output } from '../record/statement.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { createMachine } from './child-machine.ts'
@@ -29,6 +30,7 @@ import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
+import { FileSlots } from './file-slots.ts'
 import { NewestStart } from './file-newest-start.ts'
 import { Journal, writeLoss } from './journal.ts'
 import { createFormats } from './system-formats.ts'
@@ -75,12 +77,26 @@ const noteRestore = async (home: Home, journal: Journal): Promise<void> => {
   if (restored !== null && restored.at + limits.trust.clockToleranceMs > journal.lostBefore) await journal.recordLoss(restored.at + limits.trust.clockToleranceMs)
 }
 
-const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
+const handOverCode = 75
+
+/** What the launcher said of itself; null without one. */
+const findLauncher = (home: Home): { readonly protocol: number; readonly slots: FileSlots } | null => {
+  const protocol = Number(process.env['WRIT_LAUNCHER'])
+  return Number.isInteger(protocol) && protocol > 0 ? { protocol, slots: new FileSlots(home.paths.releases, fileURLToPath(import.meta.url)) } : null
+}
+
+interface Ends {
+  readonly handOver: () => void
+  readonly fatal: (error: unknown) => void
+}
+
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { handOver, fatal }: Ends): Promise<ExecutorDriver> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
-  const formats = createFormats()
+  const launcher = findLauncher(home)
+  const formats = createFormats(launcher)
   const base = baseEnvironment(signer.key)
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
@@ -97,6 +113,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
       killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
+      succession: launcher === null ? null : { slots: launcher.slots, handOver, keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
       baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
@@ -114,7 +131,14 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   )
 }
 
-const run = async (directory: string): Promise<void> => {
+const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): Promise<Output> => {
+  const capture = outputs.capture(path)
+  await capture.write(bytes)
+  return capture.finish()
+}
+
+/** The exit code. */
+const run = async (directory: string): Promise<number> => {
   const home = openNodeHome(directory)
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
@@ -124,7 +148,8 @@ const run = async (directory: string): Promise<void> => {
   failure.promise.catch(() => undefined) // waited for below; it may come before
   const newestStart = new NewestStart(home.paths.newestStart)
   const store = await openStore(home, newestStart, log)
-  const driver = await createDriver(home, { store, newestStart }, log, failure.reject)
+  const replaced = Promise.withResolvers<typeof handOverCode>()
+  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, handOver: () => replaced.resolve(handOverCode) })
   await driver.start()
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),
@@ -133,10 +158,15 @@ const run = async (directory: string): Promise<void> => {
   })
   agent.start()
   try {
-    await Promise.race([stopSignal.promise, failure.promise])
+    const isReplaced = (await Promise.race([stopSignal.promise, failure.promise, replaced.promise])) === handOverCode
+    if (isReplaced) {
+      log.info('another release is started', {})
+      return handOverCode
+    }
     log.info('the node is stopping')
     await Promise.race([driver.stop(), failure.promise])
     await settle(driver.allKept())
+    return 0
   } finally {
     cancelWatch()
     await agent.stop()
@@ -170,8 +200,7 @@ const main = async (): Promise<number> => {
   const [directory] = process.argv.slice(2)
   try {
     if (directory === undefined) throw new WritError('bad-usage', 'the executor needs the directory of a home: executor HOME')
-    await run(directory)
-    return 0
+    return await run(directory)
   } catch (error) {
     process.stderr.write(`writ: ${describeError(error)}${isWritError(error) ? ` [${error.code}]` : ''}\n`)
     return isWritError(error) ? 7 : 1

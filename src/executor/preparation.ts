@@ -30,5 +30,5 @@ export const prepareLaunch = async (deps: PreparationDeps, { id, body }: Order):
   if (!met.ok) return met
   const format = formats.get(body.format)
   assert(format, 'an order of an unknown format was judged to be in order')
-  return format.prepare(payload.value, { searchPath, options: body.options ?? {} })
+  return format.prepare(payload.value, { id, searchPath, options: body.options ?? {} })
 }

@@ -35,7 +35,7 @@ export type UpdateEvent =
   | { readonly kind: 'agent-up'; readonly release: string }
   /** An endpoint has answered since this executor asked last. */
   | { readonly kind: 'contact' }
-  /** Its order has ended in another way. */
+  /** There will be no switch: its order has ended in another way, or nothing could be written. */
   | { readonly kind: 'abandoned' }
   | { readonly kind: 'tick' }
 
@@ -79,7 +79,7 @@ export class UpdateMachine {
       case 'agent-up': return this.#agentUp(event.release)
       case 'contact': return this.#contact()
       case 'abandoned':
-        if (this.#state.kind === 'waiting') this.#state = { kind: 'idle' }
+        this.#state = { kind: 'idle' }
         return []
       case 'tick': return this.#state.kind === 'comparing' && now >= this.#state.until ? this.#conclude(this.#state.update, inconclusive) : []
     }
@@ -88,6 +88,11 @@ export class UpdateMachine {
   /** In how long `tick` is due, if no other event comes before. */
   nextTickInMs(now: Millis): Millis | undefined {
     return this.#state.kind === 'comparing' ? Math.max(0, this.#state.until - now) : undefined
+  }
+
+  /** Staged, and still to be given up. */
+  get isWaiting(): boolean {
+    return this.#state.kind === 'waiting'
   }
 
   #await(update: Update): UpdateEffect[] {

@@ -3,10 +3,10 @@ import * as v from 'valibot'
 import { limits } from '../base/limits.ts'
 import { reject, type Result } from '../base/result.ts'
 import { checkShape, textSchema } from '../base/schema.ts'
-import { absolutePathSchema, executableSchema } from './indication.ts'
+import { absolutePathSchema, executableSchema, versionSchema } from './indication.ts'
 
 /** The formats that every node of this release has. */
-export const builtInFormats = ['command', 'script', 'files'] as const
+export const builtInFormats = ['command', 'script', 'files', 'release'] as const
 
 const shellCommandSchema = v.pipe(textSchema(limits.indication.valueBytesMax), v.minLength(1), v.regex(/^[^\0]*$/, 'a command holds no zero byte'))
 
@@ -28,6 +28,22 @@ export const filesOptionsSchema = v.strictObject({
   to: destinationSchema,
   /** For `/bin/sh -c`, once the tree is in its place: if it fails, the previous tree comes back. */
   postCheck: v.exactOptional(shellCommandSchema)
+})
+
+const countText = v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,3}$/, 'no number from 1 to 9999'))
+
+/** What a release says of itself, and how it is to be tried: a node judges by this whether it takes it. */
+export const releaseOptionsSchema = v.strictObject({
+  version: versionSchema,
+  /** `process.platform`, `process.arch` and the C library, as `platformOf` says them. */
+  platform: textSchema(64),
+  /** The release that runs must be at least this one. */
+  minimumPrevious: versionSchema,
+  launcherProtocol: countText,
+  /** How long one attempt may take to prove itself. */
+  trialSeconds: countText,
+  /** An older release than the one that runs is wanted. */
+  downgrade: v.exactOptional(v.literal('yes'))
 })
 
 /** Errors: `bad-options`. */

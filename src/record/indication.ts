@@ -13,7 +13,7 @@ const variableNameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,
 
 /** A name for PATH, or an absolute path. It is run with `--version`, so it must not be an option or a path within the working directory. */
 export const executableSchema = v.pipe(textSchema(256), v.regex(/^(?:\/[^\0]*|[^\0/-][^\0/]*)$/, 'neither a name nor an absolute path'))
-const versionSchema = v.pipe(textSchema(64), v.regex(/^[0-9]+(?:\.[0-9]+)*$/, 'a version is numbers with dots between them'))
+export const versionSchema = v.pipe(textSchema(64), v.regex(/^[0-9]+(?:\.[0-9]+)*$/, 'a version is numbers with dots between them'))
 export const absolutePathSchema = v.pipe(textSchema(1024), v.regex(/^\/[^\0]*$/, 'no absolute path'))
 const captureSchema = v.pipe(textSchema(bounds.captureLengthMax), v.minLength(1), v.regex(/^[^\0]*$/, 'a path holds no zero byte'))
 

@@ -24,6 +24,7 @@ import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
 import { FakeAgent, type FakeAgentSettings } from './fake-agent.ts'
 import type { SteadyClock, Timers } from '../../src/base/clock.ts'
+import type { Succession } from '../../src/executor/updates.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
 import type { Machine } from '../../src/executor/prerequisites.ts'
@@ -54,6 +55,7 @@ export interface WorkbenchSettings {
   readonly machine?: Partial<Machine>
   readonly scanner?: Scanner
   readonly noteAhead?: (createdAt: number) => void
+  readonly succession?: Succession
 }
 
 export interface Workbench {
@@ -78,7 +80,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
-  const formats = createFormats()
+  const formats = createFormats(null)
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
@@ -98,6 +100,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       noteAhead: settings.noteAhead ?? (() => undefined),
       saveCharters: (chain) => void saved.push(chain),
+      succession: settings.succession ?? null,
       clock: settings.clock ?? runningClock(),
       log: silentLog,
       fatal: (error) => void failures.push(error)

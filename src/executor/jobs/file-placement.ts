@@ -9,9 +9,8 @@
 import { lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errorCode, WritError } from '../../base/errors.ts'
-import { decodeTree, isFile, treeHeadBytesMax, type Tree } from '../../record/tree.ts'
-import { readHead } from '../file-head.ts'
-import { namesIn, unpackTree } from '../file-tree.ts'
+import { isFile, type Tree } from '../../record/tree.ts'
+import { namesIn, openTree, unpackTree } from '../file-tree.ts'
 import { exchange, lock, lookUp, makeWritable, runShell } from './child-tools.ts'
 import type { Job } from './job.ts'
 
@@ -42,13 +41,6 @@ export const placeFiles: Job = async function* ({ args: [payloadPath = '', to = 
   } finally {
     await parent.close()
   }
-}
-
-const openTree = async (payloadPath: string): Promise<Tree> => {
-  const { size } = await lstat(payloadPath)
-  const tree = decodeTree(await readHead(payloadPath, Math.min(size, treeHeadBytesMax)), size)
-  if (!tree.ok) throw new WritError(tree.code, tree.detail)
-  return tree.value
 }
 
 const openParent = async (to: string): Promise<FileHandle> => {

@@ -4,9 +4,10 @@
  */
 import { describeError, isWritError, WritError } from '../../base/errors.ts'
 import { placeFiles } from './file-placement.ts'
+import { stageRelease } from './stage-release.ts'
 import type { Job } from './job.ts'
 
-const jobs: ReadonlyMap<string, Job> = new Map([['files', placeFiles]])
+const jobs: ReadonlyMap<string, Job> = new Map([['files', placeFiles], ['stage', stageRelease]])
 
 const main = async (): Promise<number> => {
   const stop = new AbortController()
