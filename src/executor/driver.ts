@@ -7,33 +7,27 @@ import { describeError, isWritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
-import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
+import type { IndicationId } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import { outputsOf } from '../record/statement.ts'
-import type { Signer } from '../record/keys.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, RunResult } from './child-runner.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
-import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
 import { Launches, type LaunchesDeps } from './launches.ts'
-import type { Journal, Statement } from './journal.ts'
+import type { Statement } from './journal.ts'
 import { Outbox } from './outbox.ts'
-import { sealStatement } from './statement-sealing.ts'
+import { StatementWriter, type StatementWriterDeps } from './statement-writer.ts'
 import { Updates, type Succession } from './updates.ts'
 import type { Verifier } from './verification.ts'
 
-export interface DriverDeps extends LaunchesDeps {
-  readonly mesh: MeshId
-  readonly signer: Signer
+export interface DriverDeps extends LaunchesDeps, Omit<StatementWriterDeps, 'say'> {
   readonly verifier: Verifier
-  readonly journal: Journal
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
-  /** Durable: an order is about to start that was created after now, by the clock of its admin. */
-  readonly noteAhead: (createdAt: Millis) => void
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
@@ -51,6 +45,7 @@ export class ExecutorDriver {
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
   readonly #backlog: Backlog
+  readonly #statements: StatementWriter
   readonly #adoption: Adoption
   readonly #updates: Updates | null
   /** Their start could not be recorded: the `spawn` that follows is passed over. */
@@ -75,7 +70,9 @@ export class ExecutorDriver {
       fatal: (error) => this.#fail(error)
     })
     this.#launches = new Launches(deps)
-    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
+    const say = (statement: Statement): void => this.#outbox?.pushStatement(statement)
+    this.#statements = new StatementWriter({ ...deps, say })
+    this.#adoption = new Adoption({ ...deps, say, seal: (draft) => this.#statements.seal(draft) })
     this.#updates = deps.succession === null ? null : this.#createUpdates(deps.succession)
   }
 
@@ -268,7 +265,7 @@ export class ExecutorDriver {
       case 'record-attempt': return this.#backlog.insist(() => journal.recordAttempt(effect.order, effect.attempt, effect.startedAt))
       case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
       case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
-      case 'record-outcome': return this.#recordOutcome(effect)
+      case 'record-outcome': return this.#backlog.insist(() => this.#statements.ended(effect))
       case 'discard': return this.#launches.discard(effect.indication)
       case 'retell': return this.#backlog.insist(() => this.#adoption.retell(effect.indication))
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
@@ -276,24 +273,10 @@ export class ExecutorDriver {
     }
   }
 
-  /** Effects are performed one after another, so each statement names the one before. */
-  #seal(draft: StatementDraft): Statement {
-    const { signer, mesh, journal } = this.#deps
-    return sealStatement(signer, mesh, journal.last, draft)
-  }
-
   async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
-    const { journal, noteAhead } = this.#deps
-    const { order, attempt, statement } = effect
-    const isRecorded = await this.#backlog.attempt(async () => {
-      const running = this.#seal(statement)
-      if (order.body.createdAt > statement.at) noteAhead(order.body.createdAt)
-      await journal.recordStarted(order, attempt, statement.at, running)
-      this.#outbox?.pushStatement(running)
-    })
-    if (isRecorded) return
-    this.#unstarted.add(order.id)
-    this.#dispatch({ kind: 'not-started', indication: order.id })
+    if (await this.#backlog.attempt(() => this.#statements.started(effect))) return
+    this.#unstarted.add(effect.order.id)
+    this.#dispatch({ kind: 'not-started', indication: effect.order.id })
   }
 
   async #recall(order: Order): Promise<void> {
@@ -304,15 +287,6 @@ export class ExecutorDriver {
     })
     const isForgotten = history.kind === 'fresh' && order.body.expiresAt < journal.forgottenBefore
     this.#dispatch({ kind: 'recalled', indication: order.id, history: isForgotten ? { kind: 'forgotten' } : history })
-  }
-
-  async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
-    await this.#backlog.insist(async () => {
-      const outcome = this.#seal(effect.statement)
-      await this.#deps.journal.recordOutcome(effect.order, outcome)
-      this.#outbox?.pushStatement(outcome)
-      this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
-    })
   }
 
   async #wantPayload(order: Order): Promise<void> {

@@ -9,9 +9,9 @@
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
-import { compareJobs, createJob, draftStatement, holdsCache, isExclusive, isJudgeable, startAtOf, wakeInMs, type Job } from './job.ts'
+import { compareJobs, createJob, draftStatement, isExclusive, isJudgeable, mayRunAgain, selectFetches, startAtOf, wakeInMs, type Job } from './job.ts'
 import type { History, JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from './job-events.ts'
-import { judgeRun, type Outcome, type RunReport } from './outcome.ts'
+import { forgotten, hangsOnTime, judgeRefusal, judgeRun, restarted, type Outcome, type RunReport } from './outcome.ts'
 
 export class JobMachine {
   readonly #options: JobMachineOptions
@@ -160,7 +160,7 @@ export class JobMachine {
   #restored(order: Order, attempts: number, startedAt: Millis | null, now: JobMoment): void {
     const job = this.#add(order)
     Object.assign(job, { accepted: true, attempts, startedAt })
-    if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
+    if (attempts > 0 && !mayRunAgain(job, this.#options.attemptsMax)) this.#finish(job, restarted, now, null)
     else if (attempts === 0 && this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
     else this.#judge(job, 'judging')
   }
@@ -170,7 +170,7 @@ export class JobMachine {
     if (job?.phase === 'running') return // what runs here was not said before
     const { state, startedAt, at } = statement.body
     if (job !== undefined && state === 'running' && (startedAt ?? at) <= (job.startedAt ?? -1)) return // counted already
-    if (job !== undefined && state === 'running' && this.#mayRunAgain(job) && job.attempts + 1 < this.#options.attemptsMax) {
+    if (job !== undefined && state === 'running' && mayRunAgain(job, this.#options.attemptsMax) && job.attempts + 1 < this.#options.attemptsMax) {
       Object.assign(job, { accepted: true, attempts: job.attempts + 1, startedAt: startedAt ?? at })
       this.#effects.push({ kind: 'record-attempt', order: job.order, attempt: job.attempts, startedAt: startedAt ?? at })
       return
@@ -209,7 +209,7 @@ export class JobMachine {
 
   #exited(job: Job, report: RunReport, now: JobMoment): void {
     if (job.phase !== 'running') return
-    if (job.ending === 'interrupted' && this.#mayRunAgain(job)) {
+    if (job.ending === 'interrupted' && mayRunAgain(job, this.#options.attemptsMax)) {
       this.#jobs.delete(job.order.id) // the journal says "started": the next start of the executor runs it again
       this.#effects.push({ kind: 'discard', indication: job.order.id })
       return
@@ -265,7 +265,7 @@ export class JobMachine {
 
   #schedule(now: JobMoment): void {
     if (this.#stopAt !== null || !this.#canRecord) return
-    this.#fetchNext()
+    for (const job of selectFetches([...this.#jobs.values()], this.#options.cacheBytesMax)) this.#move(job, 'fetching', { kind: 'want-payload', order: job.order })
     if (!this.#isCaughtUp || !now.mayAct || this.#isAlone()) return
     const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now.wall)
     for (const job of due) {
@@ -273,19 +273,6 @@ export class JobMachine {
       if (isExclusive(job)) return this.#running() === 0 ? this.#start(job, now) : void (job.waitsUntil ??= now.steady + job.order.body.timeoutMs)
       if (this.#running() >= this.#options.concurrentJobs) return
       this.#start(job, now)
-    }
-  }
-
-  /** Strictly in order: one that finds no room is not overtaken, or a large one might wait for ever. */
-  #fetchNext(): void {
-    const queued = this.#select((job) => job.phase === 'queued' && job.judged)
-    if (queued.length === 0) return
-    let reserved = 0
-    for (const job of this.#jobs.values()) if (holdsCache(job)) reserved += job.order.body.payload.sizeBytes
-    for (const job of queued) {
-      reserved += job.order.body.payload.sizeBytes
-      if (reserved > this.#options.cacheBytesMax) return
-      this.#move(job, 'fetching', { kind: 'want-payload', order: job.order })
     }
   }
 
@@ -302,12 +289,9 @@ export class JobMachine {
     this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGTERM' })
   }
 
-  /** Ends an order that will not start. One that a restart had interrupted did start, so it is never `rejected`. */
+  /** Ends an order that will not start. */
   #refuse(job: Job, code: string, detail: string, now: JobMoment): void {
-    if (job.attempts > 0) this.#finish(job, { state: 'interrupted', code, detail }, now, null)
-    else if (code === 'expired') this.#finish(job, { state: 'expired', code: null, detail }, now, null)
-    else if (code === 'already-installed') this.#finish(job, { state: 'skipped', code, detail }, now, null)
-    else this.#finish(job, { state: 'rejected', code, detail }, now, null)
+    this.#finish(job, judgeRefusal(code, detail, job.attempts > 0), now, null)
   }
 
   #finish(job: Job, outcome: Outcome, now: JobMoment, report: RunReport | null): void {
@@ -340,10 +324,6 @@ export class JobMachine {
     return body.createdAt <= this.#lostBefore && !body.idempotent
   }
 
-  #mayRunAgain(job: Job): boolean {
-    return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
-  }
-
   /** Whether something runs beside which nothing may. */
   #isAlone(): boolean {
     for (const job of this.#jobs.values()) if (job.phase === 'running' && isExclusive(job)) return true
@@ -366,11 +346,3 @@ export class JobMachine {
     return [...this.#jobs.values()].filter(isWanted).sort(compareJobs)
   }
 }
-
-/** Verdicts that another time would change. */
-const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
-const forgotten = (before: Millis): Outcome => ({
-  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
-})
-
-const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

@@ -56,11 +56,23 @@ export const isJudgeable = (job: Job, clockToleranceMs: Millis, wall: Millis): b
 export const isExclusive = ({ order }: Job): boolean => order.body.format === 'release'
 
 /** Whether bytes of it are, or are about to be, in the cache. */
-export const holdsCache = (job: Job): boolean => job.phase === 'fetching' || job.phase === 'preparing' || job.phase === 'ready' || job.phase === 'running'
+const holdsCache = (job: Job): boolean => job.phase === 'fetching' || job.phase === 'preparing' || job.phase === 'ready' || job.phase === 'running'
 
 /** Priority first, then arrival; the id decides where even that is equal. */
 export const compareJobs = (left: Job, right: Job): number =>
   right.order.body.priority - left.order.body.priority || left.arrival - right.arrival || compareText(left.order.id, right.order.id)
+
+/** Whose payloads are fetched next. Strictly in order: one that finds no room is not overtaken, or a large one might wait for ever. */
+export const selectFetches = (jobs: readonly Job[], cacheBytesMax: number): Job[] => {
+  let reserved = 0
+  for (const job of jobs) if (holdsCache(job)) reserved += job.order.body.payload.sizeBytes
+  const queued = jobs.filter((job) => job.phase === 'queued' && job.judged).sort(compareJobs)
+  const end = queued.findIndex(({ order }) => (reserved += order.body.payload.sizeBytes) > cacheBytesMax)
+  return end === -1 ? queued : queued.slice(0, end)
+}
+
+/** Whether another start of it is allowed, after an earlier one. */
+export const mayRunAgain = ({ order, cancelled, attempts }: Job, attemptsMax: number): boolean => order.body.idempotent && !cancelled && attempts < attemptsMax
 
 /** In how long the job must be looked at again, if nothing happens before. What hangs on the wall clock waits while that is not believed. */
 export const wakeInMs = (job: Job, clockToleranceMs: Millis, now: JobMoment): Millis => {

@@ -1,4 +1,5 @@
 /** What came of a run, judged against what the order expects. Pure. */
+import type { Millis } from '../base/brand.ts'
 import type { Expected } from '../record/indication.ts'
 import type { ExecutorState, Output } from '../record/statement.ts'
 
@@ -37,3 +38,19 @@ export const judgeRun = (report: RunReport, ending: Ending | null, expected: Exp
   if (report.pattern === 'unmatched') return failed('unexpected-output', `the output does not match ${expected.output ?? ''}`)
   return { state: 'succeeded', code: null, detail: null }
 }
+
+/** Why an order does not start. One that a restart had interrupted did start, so it is never `rejected`. */
+export const judgeRefusal = (code: string, detail: string, wasStarted: boolean): Outcome => {
+  if (wasStarted) return { state: 'interrupted', code, detail }
+  if (code === 'expired') return { state: 'expired', code: null, detail }
+  return { state: code === 'already-installed' ? 'skipped' : 'rejected', code, detail }
+}
+
+/** Verdicts that another time would change. */
+export const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
+
+export const forgotten = (before: Millis): Outcome => ({
+  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
+})
+
+export const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

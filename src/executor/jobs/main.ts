@@ -4,7 +4,7 @@
  */
 import { describeError, isWritError, WritError } from '../../base/errors.ts'
 import { placeFiles } from './file-placement.ts'
-import { stageRelease } from './stage-release.ts'
+import { stageRelease } from './file-staging.ts'
 import type { Job } from './job.ts'
 
 const jobs: ReadonlyMap<string, Job> = new Map([['files', placeFiles], ['stage', stageRelease]])
