@@ -29,7 +29,9 @@ export const limits = {
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
     /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
-    provenSignaturesMax: 65_536
+    provenSignaturesMax: 65_536,
+    /** Imported, which costs half a verification: the peer and the executor of each of 10,000 nodes. */
+    importedKeysMax: 20_000
   },
   indication: {
     targetNodesMax: 512,
@@ -247,7 +249,9 @@ export const limits = {
     labelRetentionMs: 30 * day
   },
   executor: {
-    concurrentJobsMax: 4,
+    concurrentJobs: 4,
+    /** As many may be set: each is a process with its captured output. */
+    concurrentJobsMax: 256,
     pendingJobsMax: 1024,
     /** TERM first, KILL after this. */
     killGraceMs: 2 * second,

@@ -4,6 +4,7 @@
  */
 import { Background } from '../base/background.ts'
 import { ClockWatch } from '../base/clock-watch.ts'
+import { enoughEndpoints } from '../base/enough-endpoints.ts'
 import { decodeShape } from '../base/schema.ts'
 import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
@@ -173,7 +174,7 @@ export class Node {
   vitals(): NodeVitals {
     return {
       queueLength: this.#agent.have().length,
-      unacknowledged: this.#ownLog.unacknowledgedCount(Math.min(2, this.#deps.charters.chain.current.endpoints.length)),
+      unacknowledged: this.#ownLog.unacknowledgedCount(enoughEndpoints(this.#deps.charters.chain.current.endpoints.length)),
       lastContactAt: this.#lastContactAt
     }
   }

@@ -5,6 +5,7 @@
  * Promises: nothing is released before enough endpoints agree (`own-head.ts`). What an endpoint knows and the node does
  * not is handed to the executor before it is kept here, so that a crash in between only means that it is asked for again.
  */
+import { enoughEndpoints } from '../../base/enough-endpoints.ts'
 import { limits } from '../../base/limits.ts'
 import { Mutex } from '../../base/mutex.ts'
 import { findBranch, openHistory, statementsOf, takeRun } from '../../queue/own-history.ts'
@@ -129,7 +130,7 @@ export class LogKeeper {
       // The own queue says nothing that counts, but what failed before, as on a full disk, is tried again.
       if (!this.#isReleased) await this.#follow(endpoint === this.#options.self ? this.#head.decide() : this.#head.step({ kind: 'agrees', endpoint }))
       if (this.#isReleased) await this.#catchUp()
-      await this.#deps.ownLog.trim(this.#answered, Math.min(2, this.#total()))
+      await this.#deps.ownLog.trim(this.#answered, enoughEndpoints(this.#total()))
       this.#watchStranded()
       return again || this.#deps.ownLog.lives().length > before
     })

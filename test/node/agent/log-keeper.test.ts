@@ -5,6 +5,7 @@ import { MemoryStore } from '../../../src/base/memory-store.ts'
 import { LogKeeper } from '../../../src/node/agent/log-keeper.ts'
 import { drawIncarnation } from '../../../src/base/random.ts'
 import { OwnLog } from '../../../src/queue/own-log.ts'
+import { FillingStore } from '../../fixtures/filling-store.ts'
 import { copyStore } from '../../fixtures/store-copy.ts'
 import { randomOf, receipts, said, signerOf, World } from '../../queue/world.ts'
 import { RecordingLog } from '../in-memory.ts'
@@ -153,6 +154,18 @@ test('nothing is released before the own log is known, nor after a stop', async 
   keeper.stop()
   await time.pass(60_000)
   t.is(releases(), 0)
+})
+
+test('an endpoint alone in its mesh, whose disk was full at its start, goes on once its own queue answers again', async (t) => {
+  const store = new FillingStore()
+  await setUp({ store, isEndpoint: true, others: 0 })
+  store.isFull = true
+  const { keeper, ownLog, releases } = await setUp({ store, isEndpoint: true, others: 0 })
+  t.deepEqual([releases(), store.refusals], [0, 1])
+  store.isFull = false
+  const { asked } = await keeper.ask(node.peer.key)
+  await keeper.hear(node.peer.key, asked, { acknowledged: [], history: [] })
+  t.deepEqual([releases(), ownLog.lives().length], [1, 2])
 })
 
 test('an endpoint alone in its mesh begins a new life at each start, but not for ever', async (t) => {
