@@ -79,6 +79,7 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     parameters: { ...draft.parameters },
     environment: { ...draft.environment },
     ...(Object.keys(payload.options).length === 0 ? {} : { options: payload.options }),
+    ...(draft.captures === undefined || draft.captures.length === 0 ? {} : { captures: [...draft.captures] }),
     target: resolved.target,
     prerequisites: draft.requires ?? { executables: [] },
     expected: { exitCode: draft.expectedExitCode ?? 0, output },

@@ -41,6 +41,8 @@ export interface OrderDraft {
   readonly idempotent?: boolean
   /** Where something of it is missing the order is rejected. */
   readonly requires?: Prerequisites
+  /** Files that the run must leave, relative to its working directory; they are kept as output is. */
+  readonly captures?: readonly string[]
 }
 
 export interface SubmittedOrder {
@@ -87,8 +89,8 @@ export interface Admin {
   show(indication: string): Promise<OrderView>
   /** The order now, then again at each change, until it has ended on every target or `signal` aborts. */
   follow(indication: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OrderView>
-  /** The full output, agent by agent, stdout before stderr. */
-  logs(indication: string, options?: { readonly agent?: string }): AsyncIterable<LogChunk>
+  /** The full output, agent by agent, stdout before stderr; or, as stdout, the captured file of that name. */
+  logs(indication: string, options?: { readonly agent?: string; readonly file?: string }): AsyncIterable<LogChunk>
   cancel(indication: string): Promise<OrderRow>
   /** Logs of which two entries have one number, thawed or not; sorted by author, life and number. */
   forks(): Promise<readonly ForkRow[]>

@@ -121,6 +121,7 @@ export const declareRun = (program: Command, perform: Perform): void => {
     .option('--expires <duration>', 'when nodes no longer begin it (1h)')
     .option('--expect-exit <code>', 'exit code that counts as success (0)')
     .option('--expect-output <regex>', 'what stdout must match to count as success')
+    .option('--capture <file>', 'a file that it must leave and that is kept, absolute or relative to where it runs; may be repeated', collect)
     .option('--idempotent', 'may be run again where it was interrupted')
     .option('--detach', 'print the id of the order and do not wait')
     .option('--json', 'print one JSON document')

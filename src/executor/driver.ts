@@ -10,6 +10,7 @@ import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { Signer } from '../record/keys.ts'
+import { outputCidsOf } from '../record/statement.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
@@ -183,7 +184,7 @@ export class ExecutorDriver {
       log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
       return undefined
     })
-    for (const output of [statement?.body.stdout, statement?.body.stderr]) if (typeof output?.cid === 'string') await outputs.release(output.cid)
+    for (const cid of statement === undefined ? [] : outputCidsOf(statement.body)) await outputs.release(cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
@@ -314,13 +315,13 @@ export class ExecutorDriver {
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
-      await this.#ended(order, { exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null })
+      await this.#ended(order, { exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null, files: [] })
     }
   }
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
-    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
+    this.#dispatch({ kind: 'exited', indication: order.id, report: await this.#launches.report(order, result) })
   }
 
   #scheduleHousekeeping(): void {

@@ -13,6 +13,7 @@ import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import { loadRestored } from '../trust/file-restored.ts'
+import { outputCidsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
@@ -84,7 +85,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
-  const wanted = journal.unkept().flatMap(({ body: { stdout, stderr } }) => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : [])))
+  const wanted = journal.unkept().flatMap(({ body }) => outputCidsOf(body))
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), wanted)
   return new ExecutorDriver(
     {

@@ -4,6 +4,7 @@
  */
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { outputCidsOf } from '../record/statement.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './child-channel.ts'
 import type { KeptOutputs } from './file-output.ts'
@@ -59,9 +60,8 @@ export class Outbox {
   }
 
   async #sendStatement({ body, bytes }: Statement): Promise<void> {
-    for (const output of [body.stdout, body.stderr]) {
-      if (output === null || output.cid === null) continue
-      for await (const chunk of this.#outputs.chunks(output.cid)) await this.#channel.send({ kind: 'output-chunk', cid: output.cid, ...chunk })
+    for (const cid of outputCidsOf(body)) {
+      for await (const chunk of this.#outputs.chunks(cid)) await this.#channel.send({ kind: 'output-chunk', cid, ...chunk })
     }
     await this.#channel.send({ kind: 'statement', statement: bytes })
   }

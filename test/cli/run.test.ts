@@ -157,6 +157,13 @@ test('what nodes must have reaches the order', async (t) => {
   })
 })
 
+test('captured files are told with how to get them', async (t) => {
+  const captured = { ...succeeded('web1', ''), files: [{ name: 'my report.txt', output: output('x', 2048) }] }
+  const shown = await transcript(run('--all', '--capture', 'my report.txt', '--', 'true'), answering(view(captured)))
+  t.is(shown.stdout, "web1  succeeded  0.31s  exit 0\n    my report.txt, 2.0 KiB: writ logs k3v9x2abcdef --agent web1 --file 'my report.txt'\n1 of 1 node ended: 1 succeeded\n")
+  t.like(shown.admin.calls.find(([method]) => method === 'submit')?.[1], { captures: ['my report.txt'] })
+})
+
 test('a script that cannot be read is told before anybody is contacted', async (t) => {
   const checkScript = (file: string): void => {
     throw new WritError('script-unreadable', `cannot read the script ${file}: no such file`)

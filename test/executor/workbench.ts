@@ -17,6 +17,7 @@ import { Journal } from '../../src/executor/journal.ts'
 import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { controlKind } from '../../src/record/control.ts'
+import { outputCidsOf } from '../../src/record/statement.ts'
 import { sealRecord } from '../../src/record/record.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
@@ -76,7 +77,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const directory = settings.directory ?? (await temporaryDirectory(t))
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
-  const wanted = journal.unkept().flatMap(({ body }) => [body.stdout?.cid, body.stderr?.cid].filter((cid) => typeof cid === 'string'))
+  const wanted = journal.unkept().flatMap(({ body }) => outputCidsOf(body))
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
   const formats = createFormats()
   const timers = settings.timers ?? systemTimers

@@ -5,7 +5,7 @@
 import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
-import { statementKind } from '../../record/statement.ts'
+import { outputCidsOf, statementKind } from '../../record/statement.ts'
 import { chartersAfter, sharedVersions } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
 import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
@@ -215,8 +215,8 @@ export class Agent {
     // No endpoint takes an entry in that holds a forged statement: this log would end there.
     const statement = decoded.ok ? verifyRecordSync(decoded.value, [decoded.value.body.executor]) : decoded
     if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
-    const { indication, state, stdout, stderr } = statement.value.body
-    for (const output of [stdout, stderr]) if (output !== null && output.cid !== null) await this.#deps.outputs.due(output.cid)
+    const { indication, state } = statement.value.body
+    for (const cid of outputCidsOf(statement.value.body)) await this.#deps.outputs.due(cid)
     this.#step({ kind: 'stated', indication, state, statement: bytes })
   }
 
