@@ -21,6 +21,15 @@ export type DraftPayload =
   | { readonly kind: 'script'; readonly file: string; readonly interpreter?: string }
   /** All below `directory` takes the place of `to`, an absolute path, as a whole; owned by whoever runs the node where no owner is named. */
   | { readonly kind: 'files'; readonly directory: string; readonly to: string; readonly owner?: string; readonly group?: string; readonly postCheck?: string }
+  /** Debian packages: `names` as apt takes them (`nginx`, `nginx=1.22.1-9`), and the `.deb` files themselves. At least one in all. */
+  | { readonly kind: 'packages'; readonly names: readonly string[]; readonly files: readonly string[] }
+  /** Absolute paths of files, and of directories with all below them; comes as the captured file `logs.tar.gz`. */
+  | { readonly kind: 'logs'; readonly paths: readonly string[] }
+  | { readonly kind: 'facts' }
+  /** The nodes stop, and do not start again. */
+  | { readonly kind: 'leave' }
+  /** For a format that the nodes' configurations name. */
+  | { readonly kind: 'other'; readonly format: string; readonly file: string }
 
 export interface OrderDraft {
   readonly target: DraftTarget
@@ -30,7 +39,7 @@ export interface OrderDraft {
   /** Reach the process as `WRIT_PARAM_<NAME>`. */
   readonly parameters?: Readonly<Record<string, string>>
   readonly environment?: Readonly<Record<string, string>>
-  /** 60 s when absent. */
+  /** 60 s when absent, 15 min for packages. */
   readonly timeoutMs?: Millis
   /** 1 h when absent. */
   readonly expiresInMs?: Millis

@@ -266,6 +266,8 @@ export const limits = {
     agentStableMs: 1 * minute,
     /** At a stop, how long the agent may take to keep the last statements, and then to end. */
     agentStopMs: 2 * second,
+    /** Between the word that a node has left and its end: its agent tells it to an endpoint, and asks once more whether it was heard. */
+    leaveMs: 15 * second,
     /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */
     attemptsMax: 3,
     /** Whole outputs whose statements the agent has not kept yet; beyond it only heads are kept. 32 jobs with both streams full. */

@@ -52,6 +52,8 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
 /** Told before anybody is contacted. */
 const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
   if (payload.kind === 'script') deps.checkScript(payload.file)
+  if (payload.kind === 'other') deps.checkFile(payload.file)
+  if (payload.kind === 'packages') for (const file of payload.files) deps.checkFile(file)
   if (payload.kind === 'files') deps.checkDirectory(payload.directory)
 }
 
@@ -99,7 +101,7 @@ export const declareRun = (program: Command, perform: Perform): void => {
   program
     .command('run')
     .description('run a command or a script on nodes, place files there or install packages, and wait for it')
-    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | -- COMMAND ARG...)')
+    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | --package NAME | ... | -- COMMAND ARG...)')
     .argument('[command...]', 'what to run, without a shell; put -- before it')
     .addOption(homeOption('admin'))
     .option('--on <selector>', "nodes by their labels, such as 'role=web,zone in (a,b)'")
@@ -111,6 +113,13 @@ export const declareRun = (program: Command, perform: Perform): void => {
     .option('--to <path>', 'for --files: the directory that it becomes; the one before is kept beside it')
     .option('--owner <user[:group]>', 'for --files: whose the files are there')
     .option('--post-check <command>', 'for --files: for /bin/sh, once they are in place; if it fails, what was before comes back')
+    .option('--package <name[=version]>', 'install this Debian package; may be repeated', collect)
+    .option('--deb <file>', 'install the package in this .deb file; may be repeated', collect)
+    .option('--collect-logs <path>', 'bundle this file, or what this directory holds; may be repeated', collect)
+    .option('--facts', 'tell what the node knows of its machine')
+    .option('--leave', 'stop the node; it does not start again')
+    .option('--format <name>', "run --payload by a format of the nodes' own configuration")
+    .option('--payload <file>', 'for --format: what it is given')
     .option('--name <name>', 'name of the order, for people')
     .option('--param <key=value>', 'parameter, reaches the process as WRIT_PARAM_KEY; may be repeated', collect)
     .option('--env <key=value>', 'environment variable; may be repeated', collect)

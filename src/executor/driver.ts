@@ -36,6 +36,8 @@ export interface DriverDeps extends LaunchesDeps {
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
+  /** An order of the format `leave` has succeeded: the node is to end, and does not start again. */
+  readonly left: () => void
   /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
@@ -289,6 +291,7 @@ export class ExecutorDriver {
       await this.#deps.journal.recordOutcome(effect.order, outcome)
       this.#outbox?.pushStatement(outcome)
       this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
+      if (effect.order.body.format === 'leave' && outcome.body.state === 'succeeded') this.#deps.left()
     })
   }
 

@@ -12,6 +12,7 @@ import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import { refuseLeft } from '../trust/file-left.ts'
 import { loadRestored } from '../trust/file-restored.ts'
 import { outputCidsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
@@ -23,7 +24,7 @@ import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { createMachine } from './child-machine.ts'
 import { ChildRunner } from './child-runner.ts'
 import { createScan, scanNothing } from './child-scanner.ts'
-import { ExecutorDriver } from './driver.ts'
+import { ExecutorDriver, type DriverDeps } from './driver.ts'
 import { agentFlagsOf, executorFlags } from './engine-flags.ts'
 import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
@@ -75,13 +76,13 @@ const noteRestore = async (home: Home, journal: Journal): Promise<void> => {
   if (restored !== null && restored.at + limits.trust.clockToleranceMs > journal.lostBefore) await journal.recordLoss(restored.at + limits.trust.clockToleranceMs)
 }
 
-const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { fatal, left }: Pick<DriverDeps, 'fatal' | 'left'>): Promise<ExecutorDriver> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
-  const formats = createFormats()
   const base = baseEnvironment(signer.key)
+  const formats = createFormats({ configured: home.config.formats, searchPath: base.path, leftMark: home.paths.left })
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
@@ -89,7 +90,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), wanted)
   return new ExecutorDriver(
     {
-      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal,
+      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,
       verifier: new Verifier(chain, body, new Set(formats.keys())),
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
@@ -117,6 +118,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
 
 const run = async (directory: string): Promise<void> => {
   const home = openNodeHome(directory)
+  refuseLeft(home.paths)
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
@@ -124,7 +126,8 @@ const run = async (directory: string): Promise<void> => {
   failure.promise.catch(() => undefined) // waited for below; it may come before
   const newestStart = new NewestStart(home.paths.newestStart)
   const store = await openStore(home, newestStart, log)
-  const driver = await createDriver(home, { store, newestStart }, log, failure.reject)
+  const left = (): void => void systemTimers.after(limits.executor.leaveMs, stopSignal.resolve)
+  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, left })
   await driver.start()
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),

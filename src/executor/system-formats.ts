@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createCommandFormat } from './command-format.ts'
+import { createConfiguredFormat } from './configured-format.ts'
 import { fileExecutables } from './file-executables.ts'
-import { createFilesFormat } from './files-format.ts'
+import { createCollectLogsFormat, createFactsFormat, createFilesFormat, createLeaveFormat, createPackageFormat } from './job-format.ts'
 import { createScriptFormat } from './script-format.ts'
 import type { Format, Launch } from './format.ts'
+import type { NodeConfig } from '../trust/home-config.ts'
 
 /** The job program: beside this file in a release, in the source tree its entry. */
 const findJobs = (): Launch => {
@@ -13,8 +15,25 @@ const findJobs = (): Launch => {
   return { file: process.execPath, args: [existsSync(bundled) ? bundled : fileURLToPath(new URL('./jobs/main.ts', import.meta.url))] }
 }
 
-export const createFormats = (): ReadonlyMap<string, Format> => {
+export interface FormatsOptions {
+  readonly configured: NodeConfig['formats']
+  /** PATH of the executor. */
+  readonly searchPath: string
+  /** The file that marks the home as left. */
+  readonly leftMark: string
+}
+
+export const createFormats = ({ configured, searchPath, leftMark }: FormatsOptions): ReadonlyMap<string, Format> => {
   const jobs = findJobs()
-  const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables), createFilesFormat(jobs)]
+  const formats = [
+    createCommandFormat(fileExecutables),
+    createScriptFormat(fileExecutables),
+    createFilesFormat(jobs),
+    createPackageFormat(jobs, fileExecutables),
+    createCollectLogsFormat(jobs),
+    createFactsFormat(jobs),
+    createLeaveFormat(jobs, leftMark),
+    ...Object.entries(configured).map(([name, { command }]) => createConfiguredFormat(name, command, fileExecutables, searchPath))
+  ]
   return new Map(formats.map((format) => [format.name, format]))
 }

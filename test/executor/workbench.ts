@@ -27,7 +27,7 @@ import type { SteadyClock, Timers } from '../../src/base/clock.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
 import type { Machine } from '../../src/executor/prerequisites.ts'
-import type { Scanner } from '../../src/trust/home-config.ts'
+import type { NodeConfig, Scanner } from '../../src/trust/home-config.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -53,6 +53,7 @@ export interface WorkbenchSettings {
   readonly chain?: CharterChain
   readonly machine?: Partial<Machine>
   readonly scanner?: Scanner
+  readonly formats?: NodeConfig['formats']
   readonly noteAhead?: (createdAt: number) => void
 }
 
@@ -64,6 +65,8 @@ export interface Workbench {
   readonly directory: string
   readonly saved: CharterChain[]
   readonly failures: unknown[]
+  /** How often the node was told that it is to end. */
+  readonly left: readonly true[]
   attach(settings?: FakeAgentSettings): FakeAgent
 }
 
@@ -79,12 +82,13 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const journal = await Journal.open(store)
   const wanted = journal.unkept().flatMap(({ body }) => outputCidsOf(body))
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
-  const formats = createFormats()
+  const formats = createFormats({ configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json') })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   const saved: CharterChain[] = []
   const failures: unknown[] = []
+  const left: true[] = []
   const driver = new ExecutorDriver(
     {
       mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
@@ -101,6 +105,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       saveCharters: (chain) => void saved.push(chain),
       clock: settings.clock ?? runningClock(),
       log: silentLog,
+      left: () => void left.push(true),
       fatal: (error) => void failures.push(error)
     },
     { ...machineOptions, ...settings.options }
@@ -108,7 +113,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   await driver.start()
   t.teardown(() => driver.stop())
   const attach = (agentSettings?: FakeAgentSettings) => new FakeAgent(driver, node.executor.key, agentSettings)
-  return { driver, journal, store, directory, saved, failures, attach, agent: attach(settings.agent) }
+  return { driver, journal, store, directory, saved, failures, left, attach, agent: attach(settings.agent) }
 }
 
 let nonces = 0
