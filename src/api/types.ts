@@ -128,6 +128,8 @@ export interface NodeStatus {
   readonly running: boolean
   /** Stores that were found damaged and replaced, as paths within the home; nothing removes them but the operator. */
   readonly setAside: readonly string[]
+  /** Whether it was told to leave: it does not start again. */
+  readonly left: boolean
   /** When the home was last restored from a backup, and when that was made. */
   readonly restored: { readonly at: Millis; readonly backupAt: Millis } | null
   /** Present when it is running, or was: the newest that the node wrote down. */

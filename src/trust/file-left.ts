@@ -3,7 +3,10 @@ import { existsSync } from 'node:fs'
 import { WritError } from '../base/errors.ts'
 import type { HomePaths } from './file-home.ts'
 
+export const hasLeft = ({ left }: HomePaths): boolean => existsSync(left)
+
 /** Errors: `left`. */
-export const refuseLeft = ({ home, left }: HomePaths): void => {
-  if (existsSync(left)) throw new WritError('left', `the node of ${home} was told to leave its mesh; to join anew, move this directory away and run: writ join`, { details: { home } })
+export const refuseLeft = (paths: HomePaths): void => {
+  const { home } = paths
+  if (hasLeft(paths)) throw new WritError('left', `the node of ${home} was told to leave its mesh; to join anew, move this directory away and run: writ join`, { details: { home } })
 }
