@@ -19,7 +19,7 @@ const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL:
 const directory = 'packages'
 
 /** Nothing is removed for the sake of another, and configuration files that were changed stay. */
-const cautions = ['--yes', '--no-remove', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=60']
+const cautions = ['--yes', '--no-remove', '-o', 'Dpkg::Options::=--force-confdef', '-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=60', '-o', 'Dpkg::Use-Pty=0']
 
 /** Errors: `bad-tree`, `dry-run-failed`, `install-failed`, `stopped`. */
 export const installPackages: Job = async function* ({ args: [payloadPath = '', ...names], stopped }) {
