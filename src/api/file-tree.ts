@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describeError, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { encodeTree, isFile, planTreeCuts, type TreeEntry, type TreeFile } from '../record/tree.ts'
+import { encodeTree, isFile, planTreeCuts, type TreeEntry, type TreeFile, type TreeManifest } from '../record/tree.ts'
 
 /** Names on the machine that gets the tree; null for those of whoever writes it there. */
 export interface TreeOwner {
@@ -26,10 +26,23 @@ export interface PackedTree {
 /** Errors: `files-unreadable`, also for what is neither file, directory nor link; `bad-tree`. */
 export const packTree = async (directory: string, owner: TreeOwner): Promise<PackedTree> => {
   const root = { mode: (await lookAt(`${directory}/.`)).mode & 0o7777, ...owner } // what a link leads to
-  const encoded = encodeTree({ root, entries: await Array.fromAsync(walk(directory, '', owner)) })
-  if (!encoded.ok) throw new WritError(encoded.code, encoded.detail, { details: { directory } })
+  const entries = await Array.fromAsync(walk(directory, '', owner))
+  return pack({ root, entries }, (path) => join(directory, path))
+}
+
+/** Files from anywhere side by side, by their own names. Errors: as `packTree`. */
+export const packFiles = async (files: readonly string[]): Promise<PackedTree> => {
+  const owner = { owner: null, group: null }
+  const sources = new Map(files.map((file) => [basename(file), file]))
+  const entries = await Promise.all([...sources].map(async ([path, file]): Promise<TreeEntry> => ({ kind: 'file', path, mode: 0o644, ...owner, ...(await digestOf(file)) })))
+  return pack({ root: { mode: 0o755, ...owner }, entries }, (path) => sources.get(path) ?? path)
+}
+
+const pack = (manifest: TreeManifest, sourceOf: (path: string) => string): PackedTree => {
+  const encoded = encodeTree(manifest)
+  if (!encoded.ok) throw new WritError(encoded.code, encoded.detail)
   const { tree, head } = encoded.value
-  return { bytes: readTree(directory, head, tree.manifest.entries.filter(isFile)), cuts: planTreeCuts(tree) }
+  return { bytes: readTree(head, tree.manifest.entries.filter(isFile), sourceOf), cuts: planTreeCuts(tree) }
 }
 
 const unreadable = (path: string, why: string, cause?: unknown): WritError => new WritError('files-unreadable', `cannot read ${path}: ${why}`, { details: { path }, cause })
@@ -82,14 +95,14 @@ const digestOf = async (file: string): Promise<Pick<TreeFile, 'sizeBytes' | 'sha
   return { sizeBytes, sha256: hash.digest('hex') }
 }
 
-async function* readTree(directory: string, head: Uint8Array, files: readonly TreeFile[]): AsyncGenerator<Uint8Array> {
+async function* readTree(head: Uint8Array, files: readonly TreeFile[], sourceOf: (path: string) => string): AsyncGenerator<Uint8Array> {
   yield head
   for (const { path, sha256 } of files) {
     const hash = createHash('sha256')
-    for await (const chunk of readFileBytes(join(directory, path))) {
+    for await (const chunk of readFileBytes(sourceOf(path))) {
       hash.update(chunk)
       yield chunk
     }
-    if (hash.digest('hex') !== sha256) throw new WritError('files-changed', `${join(directory, path)} was changed while it was read; order again`, { details: { path } })
+    if (hash.digest('hex') !== sha256) throw new WritError('files-changed', `${sourceOf(path)} was changed while it was read; order again`, { details: { path } })
   }
 }

@@ -16,6 +16,8 @@ import type { KeyId } from '../base/brand.ts'
 import type { NodeRow } from '../queue/views.ts'
 
 const defaultTimeoutMs = 60_000
+/** They are downloaded, unpacked and set up. */
+const packageTimeoutMs = 900_000
 const defaultExpiryMs = 3_600_000
 
 export interface ResolvedTarget {
@@ -68,6 +70,7 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     const pattern = compilePattern(output)
     if (!pattern.ok) throw new WritError(pattern.code, `the expected output is no regular expression: ${pattern.detail}`)
   }
+  const captures = [...new Set([...payload.captures, ...(draft.captures ?? [])])]
   const body: IndicationBody = {
     mesh: chain.mesh,
     admin,
@@ -79,13 +82,14 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     parameters: { ...draft.parameters },
     environment: { ...draft.environment },
     ...(Object.keys(payload.options).length === 0 ? {} : { options: payload.options }),
+    ...(captures.length === 0 ? {} : { captures }),
     target: resolved.target,
     prerequisites: draft.requires ?? { executables: [] },
     expected: { exitCode: draft.expectedExitCode ?? 0, output },
     createdAt: now,
     notBefore: now,
     expiresAt: now + (draft.expiresInMs ?? defaultExpiryMs),
-    timeoutMs: draft.timeoutMs ?? defaultTimeoutMs,
+    timeoutMs: draft.timeoutMs ?? (payload.format === 'package' ? packageTimeoutMs : defaultTimeoutMs),
     idempotent: draft.idempotent ?? false,
     priority: 5,
     charterVersion: chain.current.version

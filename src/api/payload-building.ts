@@ -2,8 +2,9 @@
 import { basename } from 'node:path'
 import { encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
-import { packTree } from './file-tree.ts'
+import { logBundleName } from '../record/format-options.ts'
 import { readRelease } from './file-release.ts'
+import { packFiles, packTree } from './file-tree.ts'
 import { readScript } from './file-script.ts'
 import type { Content } from '../content/content.ts'
 import type { DraftPayload } from './types.ts'
@@ -16,6 +17,8 @@ export interface BuiltPayload {
   readonly format: string
   readonly name: string
   readonly options: Readonly<Record<string, string>>
+  /** What the format leaves to be captured. */
+  readonly captures: readonly string[]
   /** The bytes, when they are small enough to travel beside the indication. */
   readonly inline: Uint8Array | null
 }
@@ -24,15 +27,16 @@ interface Material {
   readonly format: string
   readonly name: string
   readonly options?: Readonly<Record<string, string>>
+  readonly captures?: readonly string[]
   readonly bytes: AsyncIterable<Uint8Array> | Uint8Array
   readonly cuts?: readonly number[]
 }
 
 /** Stores the payload where endpoints can fetch it. Errors: `payload-too-large`, `script-unreadable`, `files-unreadable`, `files-changed`, `bad-tree`, `release-unreadable`, `bad-order`. */
 export const buildPayload = async (payload: DraftPayload, content: Content): Promise<BuiltPayload> => {
-  const { format, name, options = {}, bytes, cuts } = await gather(payload)
+  const { format, name, options = {}, captures = [], bytes, cuts } = await gather(payload)
   const ref = await content.add(bytes, cuts)
-  return { ref, format, name, options, inline: await content.readInline(ref) }
+  return { ref, format, name, options, captures, inline: await content.readInline(ref) }
 }
 
 const gather = async (payload: DraftPayload): Promise<Material> => {
@@ -57,5 +61,14 @@ const gather = async (payload: DraftPayload): Promise<Material> => {
       const options = { version, platform, minimumPrevious, launcherProtocol: String(launcherProtocol), trialSeconds: String(trialSeconds ?? defaultTrialSeconds) }
       return { format: 'release', name: `release ${version}`, options: { ...options, ...(allowDowngrade === true ? { downgrade: 'yes' } : {}) }, ...(await packTree(directory, { owner: null, group: null })) }
     }
+    case 'packages': {
+      const { names, files } = payload
+      const packed = await packFiles(files)
+      return { format: 'package', name: ['install', ...names, ...files.map((file) => basename(file))].join(' '), ...(names.length === 0 ? {} : { options: { packages: names.join(' ') } }), ...packed }
+    }
+    case 'logs': return { format: 'collect-logs', name: `logs of ${payload.paths.join(' ')}`, captures: [logBundleName], bytes: encodeCbor({ paths: payload.paths }) }
+    case 'facts':
+    case 'leave': return { format: payload.kind, name: payload.kind, bytes: new Uint8Array() }
+    case 'other': return { format: payload.format, name: basename(payload.file), bytes: readScript(payload.file) }
   }
 }

@@ -12,5 +12,16 @@ export const jobLimits = {
     nameBytesMax: 255,
     /** useradd(8) allows 32. */
     ownerLengthMax: 64
+  },
+  logs: {
+    pathsMax: 64,
+    /** Of one bundle: a row for each takes 1.5 MiB of output. */
+    filesMax: 10_000,
+    /** Of a bundle, for headers, padding and the end that are still to come. */
+    restBytes: 64 * KiB,
+    /** A shorter rest of a longer file says too little. */
+    leastBytes: 16 * KiB,
+    /** What bytes that cannot be compressed may grow by: deflate adds 5 for each 16 KiB. */
+    expansion: 1.01
   }
 } as const

@@ -23,8 +23,8 @@ export const limits = {
     indicationBytesMax: 64 * KiB,
     controlBytesMax: 2 * KiB,
     presenceBytesMax: 8 * KiB,
-    /** Two output heads, and 4 KiB for all else. */
-    statementBytesMax: 16 * KiB,
+    /** Two output heads, 11 KiB for eight captured files with the longest names, and 5 KiB for all else. */
+    statementBytesMax: 24 * KiB,
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
@@ -45,7 +45,7 @@ export const limits = {
     optionsMax: 16,
     freeDiskMax: 8,
     factsMax: 16,
-    /** Eight, with the names and heads of `output.fileHeadBytesMax`, take half a statement more. */
+    /** Each of them takes up to 1.4 KiB of the statement. */
     capturesMax: 8,
     captureLengthMax: 256,
     /** So that the once-only journal may forget an id after its expiry and the clock tolerance. */
@@ -72,6 +72,8 @@ export const limits = {
   output: {
     /** Kept in the receipt itself, for each of stdout and stderr. */
     headBytesMax: 4 * KiB,
+    /** The same for each captured file. */
+    fileHeadBytesMax: 512,
     /** Kept whole up to this; the rest is counted and dropped, and the receipt says so. */
     streamBytesMax: 16 * MiB,
     /** The output store of one node: 32 whole pairs of streams, or some 100,000 outputs of the usual 10 KiB. */
@@ -168,7 +170,8 @@ export const limits = {
     rowsPerMs: 10,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
-    rowsPerPageMax: 256,
+    /** With all of their heads full they take 3 MiB, which one message holds. */
+    rowsPerPageMax: 128,
     /** An order is followed on through a lost endpoint, until none has answered for this long. */
     silenceMs: 2 * minute,
     retryMs: 500
@@ -261,7 +264,7 @@ export const limits = {
     /** In one message to the executor: leaves room for the largest one more, and for what is around them. */
     chartersBytesMax: 512 * KiB,
     chunkBytesMax: 256 * KiB,
-    /** In one message: at 16 KiB each they fill half a frame. */
+    /** In one message: at 24 KiB each they fill three quarters of a frame. */
     adoptedStatementsMax: 32,
     restartMsMin: 200,
     restartMsMax: 30 * second,
@@ -273,6 +276,8 @@ export const limits = {
     updateCompareMs: 2 * minute,
     /** How often an executor looks whether its launcher still lives. */
     launcherLookMs: second,
+    /** Between the word that a node has left and its end: its agent tells it to an endpoint, and asks once more whether it was heard. */
+    leaveMs: 15 * second,
     /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */
     attemptsMax: 3,
     /** Whole outputs whose statements the agent has not kept yet; beyond it only heads are kept. 32 jobs with both streams full. */

@@ -23,6 +23,7 @@ export interface RunFlags extends PayloadFlags, RequirementFlags {
   readonly expectExit?: string
   readonly expectOutput?: string
   readonly idempotent?: true
+  readonly capture?: readonly string[]
 }
 
 export type UntargetedDraft = Omit<OrderDraft, 'target'>
@@ -60,6 +61,12 @@ export const planSpan = (flag: string, text: string, leastMs: number, mostMs: nu
   throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`, { details: { flag, value: text } })
 }
 
+const planCaptures = (names: readonly string[]): readonly string[] => {
+  const { capturesMax, captureLengthMax } = limits.indication
+  if (names.length > capturesMax || names.some((name) => name === '' || name.length > captureLengthMax)) throw new WritError('bad-usage', `--capture: at most ${capturesMax} files, whose names have up to ${captureLengthMax} characters`)
+  return names
+}
+
 /** Errors: `bad-usage`, `bad-pair`, `bad-duration`, `bad-pattern`. */
 /** What every order has: its name, how long it may take, and how long it is good. */
 export const planTerms = ({ name, timeout, expires }: Pick<RunFlags, 'name' | 'timeout' | 'expires'>): Pick<OrderDraft, 'name' | 'timeoutMs' | 'expiresInMs'> => {
@@ -81,6 +88,7 @@ export const planDraft = (command: readonly string[], flags: RunFlags): Untarget
     ...planTerms(flags),
     ...planExpected(flags),
     ...(idempotent === undefined ? {} : { idempotent }),
-    ...(requires === undefined ? {} : { requires })
+    ...(requires === undefined ? {} : { requires }),
+    ...(flags.capture === undefined ? {} : { captures: planCaptures(flags.capture) })
   }
 }

@@ -1,7 +1,9 @@
 /** What `writ run` is to run, from its flags: exactly one thing, with the flags that belong to it and no others. */
+import type * as v from 'valibot'
+import { basename } from 'node:path'
 import { WritError } from '../base/errors.ts'
 import { checkShape } from '../base/schema.ts'
-import { filesOptionsSchema, scriptOptionsSchema } from '../record/format-options.ts'
+import { builtInFormats, filesOptionsSchema, logsPayloadSchema, packageOptionsSchema, scriptOptionsSchema } from '../record/format-options.ts'
 import type { DraftPayload } from '../api/types.ts'
 
 export interface PayloadFlags {
@@ -11,57 +13,94 @@ export interface PayloadFlags {
   readonly to?: string
   readonly owner?: string
   readonly postCheck?: string
+  readonly package?: readonly string[]
+  readonly deb?: readonly string[]
+  readonly collectLogs?: readonly string[]
+  readonly facts?: true
+  readonly leave?: true
+  readonly format?: string
+  readonly payload?: string
 }
 
-type Source = 'command' | 'script' | 'files'
-
-/** What an operator calls each, and the flags that mean something with it alone. */
-const sources: Readonly<Record<Source, { readonly title: string; readonly flags: readonly (keyof PayloadFlags)[] }>> = {
-  command: { title: '-- and a command', flags: [] },
-  script: { title: '--script FILE', flags: ['interpreter'] },
-  files: { title: '--files DIR', flags: ['to', 'owner', 'postCheck'] }
+interface Source {
+  /** What an operator calls it. */
+  readonly title: string
+  /** Of these flags one at least makes it this. */
+  readonly marks: readonly (keyof PayloadFlags)[]
+  /** These mean something with it alone. */
+  readonly flags: readonly (keyof PayloadFlags)[]
+  readonly plan: (flags: PayloadFlags) => DraftPayload
 }
-const names = Object.keys(sources) as Source[]
-const titles = names.map((name) => sources[name].title)
 
 /** Errors: `bad-usage`. */
 export const planPayload = (command: readonly string[], flags: PayloadFlags): DraftPayload => {
-  const isGiven = (name: Source): boolean => (name === 'command' ? command.length > 0 : flags[name] !== undefined)
-  const [source, ...others] = names.filter(isGiven)
-  if (source === undefined) throw new WritError('bad-usage', `nothing to run: give one of ${titles.join(', ')}`)
-  if (others.length > 0) throw new WritError('bad-usage', `give one thing to run, not ${[source, ...others].map((name) => sources[name].title).join(' and ')}`)
-  refuseForeign(source, flags)
-  switch (source) {
-    case 'command': return planCommand(command)
-    case 'script': return planScript(flags)
-    case 'files': return planFiles(flags)
+  const given = sources.filter(({ marks }) => marks.some((mark) => flags[mark] !== undefined))
+  const titles = [...(command.length > 0 ? [commandTitle] : []), ...given.map(({ title }) => title)]
+  if (titles.length === 0) throw new WritError('bad-usage', `nothing to run: give one of ${[commandTitle, ...sources.map(({ title }) => title)].join(', ')}`)
+  if (titles.length > 1) throw new WritError('bad-usage', `give one thing to run, not ${titles.join(' and ')}`)
+  const [source] = given
+  for (const other of sources) {
+    const foreign = other === source ? undefined : other.flags.find((flag) => flags[flag] !== undefined)
+    if (foreign !== undefined) throw new WritError('bad-usage', `${flagOf(foreign)} goes with ${other.title} only`)
   }
+  if (source !== undefined) return source.plan(flags)
+  if (command[0] === '') throw new WritError('bad-usage', 'the command is empty')
+  return { kind: 'command', argv: command }
 }
+
+const commandTitle = '-- and a command'
 
 const flagOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 
-const refuseForeign = (source: Source, flags: PayloadFlags): void => {
-  for (const name of names.filter((other) => other !== source)) {
-    const foreign = sources[name].flags.find((flag) => flags[flag] !== undefined && !sources[source].flags.includes(flag))
-    if (foreign !== undefined) throw new WritError('bad-usage', `${flagOf(foreign)} goes with ${sources[name].title} only`)
-  }
+/** Without what was not given. */
+const pick = <K extends keyof PayloadFlags>(flags: PayloadFlags, ...names: readonly K[]): Pick<PayloadFlags, K> =>
+  Object.fromEntries(names.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]]))) as Pick<PayloadFlags, K>
+
+const insist = (flag: string, schema: v.GenericSchema, value: unknown): void => {
+  const checked = checkShape(schema, value)
+  if (!checked.ok) throw new WritError('bad-usage', `${flag}: ${checked.detail}`)
 }
 
-const planCommand = (argv: readonly string[]): DraftPayload => {
-  if (argv[0] === '') throw new WritError('bad-usage', 'the command is empty')
-  return { kind: 'command', argv }
+const planScript = (flags: PayloadFlags): DraftPayload => {
+  const options = pick(flags, 'interpreter')
+  insist('--script', scriptOptionsSchema, options)
+  return { kind: 'script', file: flags.script ?? '', ...options }
 }
 
-const planScript = ({ script: file = '', interpreter }: PayloadFlags): DraftPayload => {
-  if (!checkShape(scriptOptionsSchema, interpreter === undefined ? {} : { interpreter }).ok) throw new WritError('bad-usage', `--interpreter: "${interpreter}" is neither a name nor an absolute path`)
-  return { kind: 'script', file, ...(interpreter === undefined ? {} : { interpreter }) }
-}
-
-const planFiles = ({ files: directory = '', to, owner: owned, postCheck }: PayloadFlags): DraftPayload => {
+const planFiles = (flags: PayloadFlags): DraftPayload => {
+  const { to } = flags
   if (to === undefined) throw new WritError('bad-usage', '--files: say with --to which directory they become')
-  const options = { to, ...(postCheck === undefined ? {} : { postCheck }) }
-  const checked = checkShape(filesOptionsSchema, options)
-  if (!checked.ok) throw new WritError('bad-usage', `--files: ${checked.detail}`)
-  const [owner = '', group = ''] = owned?.split(':') ?? []
-  return { kind: 'files', directory, ...options, ...(owner === '' ? {} : { owner }), ...(group === '' ? {} : { group }) }
+  const options = { to, ...pick(flags, 'postCheck') }
+  insist('--files', filesOptionsSchema, options)
+  const [owner = '', group = ''] = flags.owner?.split(':') ?? []
+  return { kind: 'files', directory: flags.files ?? '', ...options, ...(owner === '' ? {} : { owner }), ...(group === '' ? {} : { group }) }
 }
+
+const planPackages = ({ package: names = [], deb: files = [] }: PayloadFlags): DraftPayload => {
+  if (names.length > 0) insist('--package', packageOptionsSchema, { packages: names.join(' ') })
+  const odd = files.find((file) => !file.endsWith('.deb'))
+  if (odd !== undefined) throw new WritError('bad-usage', `--deb: the name of ${odd} does not end with .deb`)
+  if (new Set(files.map((file) => basename(file))).size < files.length) throw new WritError('bad-usage', '--deb: two files have one name')
+  return { kind: 'packages', names, files }
+}
+
+const planLogs = ({ collectLogs: paths = [] }: PayloadFlags): DraftPayload => {
+  insist('--collect-logs', logsPayloadSchema, { paths })
+  return { kind: 'logs', paths }
+}
+
+const planOther = ({ format, payload: file }: PayloadFlags): DraftPayload => {
+  if (format === undefined || file === undefined) throw new WritError('bad-usage', 'a format of your own needs both --format NAME and --payload FILE')
+  if (builtInFormats.includes(format)) throw new WritError('bad-usage', `--format: ${format} is built in; it has flags of its own`)
+  return { kind: 'other', format, file }
+}
+
+const sources: readonly Source[] = [
+  { title: '--script FILE', marks: ['script'], flags: ['interpreter'], plan: planScript },
+  { title: '--files DIR', marks: ['files'], flags: ['to', 'owner', 'postCheck'], plan: planFiles },
+  { title: '--package NAME', marks: ['package', 'deb'], flags: [], plan: planPackages },
+  { title: '--collect-logs PATH', marks: ['collectLogs'], flags: [], plan: planLogs },
+  { title: '--facts', marks: ['facts'], flags: [], plan: () => ({ kind: 'facts' }) },
+  { title: '--leave', marks: ['leave'], flags: [], plan: () => ({ kind: 'leave' }) },
+  { title: '--format NAME', marks: ['format', 'payload'], flags: [], plan: planOther }
+]

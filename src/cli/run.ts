@@ -53,6 +53,8 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
 /** Told before anybody is contacted. */
 const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
   if (payload.kind === 'script') deps.checkScript(payload.file)
+  if (payload.kind === 'other') deps.checkFile(payload.file)
+  if (payload.kind === 'packages') for (const file of payload.files) deps.checkFile(file)
   if (payload.kind === 'files' || payload.kind === 'release') deps.checkDirectory(payload.directory)
 }
 
@@ -100,7 +102,7 @@ export const declareRun = (program: Command, perform: Perform): void => {
   program
     .command('run')
     .description('run a command or a script on nodes, place files there or install packages, and wait for it')
-    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | -- COMMAND ARG...)')
+    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | --package NAME | ... | -- COMMAND ARG...)')
     .argument('[command...]', 'what to run, without a shell; put -- before it')
     .addOption(homeOption('admin'))
     .option('--on <selector>', "nodes by their labels, such as 'role=web,zone in (a,b)'")
@@ -112,6 +114,13 @@ export const declareRun = (program: Command, perform: Perform): void => {
     .option('--to <path>', 'for --files: the directory that it becomes; the one before is kept beside it')
     .option('--owner <user[:group]>', 'for --files: whose the files are there')
     .option('--post-check <command>', 'for --files: for /bin/sh, once they are in place; if it fails, what was before comes back')
+    .option('--package <name[=version]>', 'install this Debian package; may be repeated', collect)
+    .option('--deb <file>', 'install the package in this .deb file; may be repeated', collect)
+    .option('--collect-logs <path>', 'bundle this file, or what this directory holds; may be repeated', collect)
+    .option('--facts', 'tell what the node knows of its machine')
+    .option('--leave', 'stop the node; it does not start again')
+    .option('--format <name>', "run --payload by a format of the nodes' own configuration")
+    .option('--payload <file>', 'for --format: what it is given')
     .option('--name <name>', 'name of the order, for people')
     .option('--param <key=value>', 'parameter, reaches the process as WRIT_PARAM_KEY; may be repeated', collect)
     .option('--env <key=value>', 'environment variable; may be repeated', collect)
@@ -122,6 +131,7 @@ export const declareRun = (program: Command, perform: Perform): void => {
     .option('--expires <duration>', 'when nodes no longer begin it (1h)')
     .option('--expect-exit <code>', 'exit code that counts as success (0)')
     .option('--expect-output <regex>', 'what stdout must match to count as success')
+    .option('--capture <file>', 'a file that it must leave and that is kept, absolute or relative to where it runs; may be repeated', collect)
     .option('--idempotent', 'may be run again where it was interrupted')
     .option('--detach', 'print the id of the order and do not wait')
     .option('--json', 'print one JSON document')

@@ -5,6 +5,7 @@
 import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { executorFlags } from '../executor/engine-flags.ts'
+import { refuseLeft } from '../trust/file-left.ts'
 import { loadCharters, loadCredential, loadSecret, openNodeHome } from '../trust/file-home.ts'
 
 /** Beside the bundle when this runs from it, else in the source. */
@@ -13,6 +14,7 @@ const locate = (bundled: string, source: string): string => fileURLToPath(new UR
 /** Errors: those of `openNodeHome` and of its files; what can only be told while running, such as a home in use, the executor tells. */
 export const startNode = async (home: string): Promise<never> => {
   const opened = openNodeHome(home)
+  refuseLeft(opened.paths)
   // The executor would start an agent that cannot read these again and again.
   loadSecret(opened.paths.peerKey)
   loadCredential(opened, 'agent', loadCharters(opened, 'agent'))

@@ -49,6 +49,8 @@ export interface VerbDeps {
   /** Errors: `script-unreadable`. */
   checkScript(file: string): void
   /** Errors: `files-unreadable`. */
+  checkFile(file: string): void
+  /** Errors: `files-unreadable`. */
   checkDirectory(directory: string): void
   /** Live progress for a terminal. */
   openBar(): Promise<Progress>

@@ -9,7 +9,7 @@ import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
-import { outputsOf } from '../record/statement.ts'
+import { outputCidsOf } from '../record/statement.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
@@ -20,6 +20,7 @@ import { JobMachine } from './job-machine.ts'
 import { Launches, type LaunchesDeps } from './launches.ts'
 import type { Statement } from './journal.ts'
 import { Outbox } from './outbox.ts'
+import { noRun } from './outcome.ts'
 import { StatementWriter, type StatementWriterDeps } from './statement-writer.ts'
 import { Updates, type Succession } from './updates.ts'
 import type { Verifier } from './verification.ts'
@@ -204,7 +205,7 @@ export class ExecutorDriver {
       log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
       return undefined
     })
-    if (statement !== undefined) for (const cid of outputsOf(statement.body)) await outputs.release(cid)
+    for (const cid of statement === undefined ? [] : outputCidsOf(statement.body)) await outputs.release(cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
@@ -312,20 +313,20 @@ export class ExecutorDriver {
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
-      await this.#ended(order, { ...unrun, spawnError: describeError(error) })
+      await this.#ended(order, { ...noRun, spawnError: describeError(error) })
     }
   }
 
   /** The release of an order that is to end is given up, as long as nothing was switched. */
   #signal(indication: IndicationId, signal: 'SIGTERM' | 'SIGKILL'): void {
     this.#runs.get(indication)?.signal(signal)
-    if (this.#updates?.abandon(indication) === true) this.#dispatch({ kind: 'exited', indication, report: { ...unrun, signal, pattern: 'matched' } })
+    if (this.#updates?.abandon(indication) === true) this.#dispatch({ kind: 'exited', indication, report: { ...noRun, signal } })
   }
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
     if (this.#updates !== null && order.body.format === 'release' && result.exitCode === 0 && !this.#machine.isEnding(order.id)) return this.#updates.staged(order)
-    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
+    this.#dispatch({ kind: 'exited', indication: order.id, report: await this.#launches.report(order, result) })
   }
 
   #scheduleHousekeeping(): void {
@@ -342,5 +343,3 @@ export class ExecutorDriver {
     if (mayAct) journal.forget(wall).catch((error: unknown) => log.error('expired ids could not be forgotten', { detail: describeError(error) }))
   }
 }
-
-const unrun: RunResult = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null }

@@ -11,7 +11,7 @@ import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
 import { compareJobs, createJob, draftStatement, isExclusive, isJudgeable, mayRunAgain, selectFetches, startAtOf, wakeInMs, type Job } from './job.ts'
 import type { History, JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from './job-events.ts'
-import { forgotten, hangsOnTime, judgeRefusal, judgeRun, restarted, type Outcome, type RunReport } from './outcome.ts'
+import { forgotten, hangsOnTime, judgeRefusal, judgeRun, noRun, restarted, type Outcome, type RunReport } from './outcome.ts'
 
 export class JobMachine {
   readonly #options: JobMachineOptions
@@ -105,7 +105,7 @@ export class JobMachine {
       case 'exited': return this.#exited(job, event.report, now)
       case 'not-started': return this.#notStarted(job, now)
       case 'updated':
-        if (job.phase === 'running') this.#finish(job, event.outcome, now, { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: event.log, pattern: 'matched' })
+        if (job.phase === 'running') this.#finish(job, event.outcome, now, { ...noRun, stderr: event.log })
         return
       case 'payload-ended':
         if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })

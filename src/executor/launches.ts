@@ -52,10 +52,16 @@ export class Launches {
     assert(launch, 'an order is spawned that was not prepared')
     const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(id)
     const environment = computeEnvironment(this.#deps.baseEnvironment, id, body, temporary)
-    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [] })
   }
 
-  async matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
+  /** What ended, against what the order expects to be written. */
+  async report(order: Order, result: RunResult): Promise<RunReport> {
+    const missingFile = (order.body.captures ?? []).find((name) => !result.files.some((file) => file.name === name)) ?? null
+    return { ...result, missingFile, pattern: await this.#matchOutput(order, result) }
+  }
+
+  async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
     if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
     try {
       return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))

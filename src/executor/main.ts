@@ -12,8 +12,9 @@ import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import { refuseLeft } from '../trust/file-left.ts'
 import { loadRestored } from '../trust/file-restored.ts'
-import { outputsOf } from '../record/statement.ts'
+import { outputCidsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
@@ -24,7 +25,7 @@ import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { createMachine } from './child-machine.ts'
 import { ChildRunner } from './child-runner.ts'
 import { createScan, scanNothing } from './child-scanner.ts'
-import { ExecutorDriver } from './driver.ts'
+import { ExecutorDriver, type DriverDeps } from './driver.ts'
 import { agentFlagsOf, executorFlags } from './engine-flags.ts'
 import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
@@ -36,6 +37,7 @@ import { Journal, writeLoss } from './journal.ts'
 import { createFormats } from './system-formats.ts'
 import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
+import type { Succession } from './updates.ts'
 
 /**
  * The journal's store. One that is damaged is set aside, and the new one says that what was started so far may be missing.
@@ -85,26 +87,23 @@ const findLauncher = (home: Home): { readonly protocol: number; readonly slots: 
   return Number.isInteger(protocol) && protocol > 0 ? { protocol, slots: new FileSlots(home.paths.releases, fileURLToPath(import.meta.url)) } : null
 }
 
-interface Ends {
-  readonly handOver: () => void
-  readonly fatal: (error: unknown) => void
-}
+type Ends = Pick<DriverDeps, 'fatal' | 'left'> & Pick<Succession, 'handOver'>
 
-const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { handOver, fatal }: Ends): Promise<ExecutorDriver> => {
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { fatal, left, handOver }: Ends): Promise<ExecutorDriver> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
   const launcher = findLauncher(home)
-  const formats = createFormats(launcher)
   const base = baseEnvironment(signer.key)
+  const formats = createFormats({ configured: home.config.formats, searchPath: base.path, leftMark: home.paths.left, launcher })
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
-  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
+  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputCidsOf(body)))
   return new ExecutorDriver(
     {
-      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal,
+      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,
       verifier: new Verifier(chain, body, new Set(formats.keys())),
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
@@ -140,6 +139,7 @@ const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): P
 /** The exit code. */
 const run = async (directory: string): Promise<number> => {
   const home = openNodeHome(directory)
+  refuseLeft(home.paths)
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
@@ -149,7 +149,8 @@ const run = async (directory: string): Promise<number> => {
   const newestStart = new NewestStart(home.paths.newestStart)
   const store = await openStore(home, newestStart, log)
   const replaced = Promise.withResolvers<typeof handOverCode>()
-  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, handOver: () => replaced.resolve(handOverCode) })
+  const left = (): void => void systemTimers.after(limits.executor.leaveMs, stopSignal.resolve)
+  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, left, handOver: () => replaced.resolve(handOverCode) })
   await driver.start()
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),

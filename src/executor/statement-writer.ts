@@ -19,6 +19,8 @@ export interface StatementWriterDeps {
   readonly log: Log
   /** Durable: an order is about to start that was created after now, by the clock of its admin. */
   readonly noteAhead: (createdAt: Millis) => void
+  /** An order of the format `leave` has succeeded: the node is to end, and does not start again. */
+  readonly left: () => void
   /** Tells the agent. */
   readonly say: (statement: Statement) => void
 }
@@ -46,10 +48,11 @@ export class StatementWriter {
 
   /** Errors: `store-write-failed`. */
   async ended({ order, statement }: Ended): Promise<void> {
-    const { journal, say, log } = this.#deps
+    const { journal, say, left, log } = this.#deps
     const outcome = this.seal(statement)
     await journal.recordOutcome(order, outcome)
     say(outcome)
     log.info('an order has ended', { indication: order.id, state: outcome.body.state, code: outcome.body.code })
+    if (order.body.format === 'leave' && outcome.body.state === 'succeeded') left()
   }
 }

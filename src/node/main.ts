@@ -62,7 +62,7 @@ const run = async (directory: string): Promise<void> => {
   const host = await createHeliaHost(network, { blocks: paths.blocks, log })
   const node = await createNode(
     { network, store, content: host.content, outputs, executor, charters, signer: signerFromSeed(seed), membership, clock: systemClock, timers: systemTimers, random: systemRandom, log },
-    { ...config, formats: new Set(builtInFormats) }
+    { ...config, formats: new Set([...builtInFormats, ...Object.keys(config.formats)]) }
   )
   await host.start()
   await node.start()

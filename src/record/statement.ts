@@ -20,6 +20,13 @@ export const outputSchema = v.strictObject({
   keptBytes: countSchema
 })
 
+const capturedFileSchema = v.strictObject({
+  /** As the order names it. */
+  name: textSchema(limits.indication.captureLengthMax),
+  output: v.pipe(outputSchema, v.check(({ head }) => head.length <= limits.output.fileHeadBytesMax, 'the head of a captured file is too long'))
+})
+export const capturedFilesSchema = v.pipe(v.array(capturedFileSchema), v.minLength(1), v.maxLength(limits.indication.capturesMax))
+
 const statementSchema = v.strictObject({
   mesh: meshIdSchema,
   executor: keyIdSchema,
@@ -35,15 +42,22 @@ const statementSchema = v.strictObject({
   code: v.nullable(textSchema(64)),
   detail: v.nullable(textSchema(1024)),
   stdout: v.nullable(outputSchema),
-  stderr: v.nullable(outputSchema)
+  stderr: v.nullable(outputSchema),
+  /** The files that the order names and its run has left; absent where there are none. */
+  files: v.exactOptional(capturedFilesSchema)
 })
 
 export type ExecutorState = (typeof executorStates)[number]
 export type Output = v.InferOutput<typeof outputSchema>
+export type CapturedFile = v.InferOutput<typeof capturedFileSchema>
 export type StatementBody = v.InferOutput<typeof statementSchema>
 
 /** Signed by `executor`. */
 export const statementKind: RecordKind<StatementBody> = { type: 'statement', schema: statementSchema, sizeBytesMax: limits.record.statementBytesMax }
 
-/** CIDs of the outputs that lie beside it. */
-export const outputsOf = ({ stdout, stderr }: StatementBody): string[] => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))
+/** All that was written and is told here. */
+export const outputsOf = ({ stdout, stderr, files = [] }: Pick<StatementBody, 'stdout' | 'stderr' | 'files'>): Output[] =>
+  [stdout, stderr, ...files.map(({ output }) => output)].filter((output) => output !== null)
+
+/** Those of which more was kept than a head. */
+export const outputCidsOf = (told: Parameters<typeof outputsOf>[0]): string[] => outputsOf(told).flatMap(({ cid }) => (cid === null ? [] : [cid]))

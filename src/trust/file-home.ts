@@ -23,6 +23,7 @@ export const homePaths = (home: string) => ({
   home,
   config: join(home, 'writ.json'),
   restored: join(home, 'restored.json'),
+  left: join(home, 'left.json'),
   rootKey: join(home, 'root', 'root.key'),
   adminKey: join(home, 'admin', 'keys', 'admin.key'),
   adminLog: join(home, 'admin', 'log'),

@@ -61,7 +61,7 @@ test('a script is read as it is, and one that is not there is named', async (t) 
   await t.throwsAsync(buildPayload({ kind: 'script', file: `${file}.gone` }, content), { code: 'script-unreadable', message: /script\.sh\.gone/ })
 })
 
-const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', options: {}, inline: null }
+const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', options: {}, captures: [], inline: null }
 const build = (change: Partial<OrderDraft>) =>
   buildIndication({ target: { kind: 'all' }, payload: { kind: 'command', argv: ['true'] }, ...change }, resolveTarget({ kind: 'all' }, [web]), payload, mesh.admin.key, mesh.chain)
 

@@ -57,6 +57,7 @@ test('the schemas of the records that come by the thousand are known to it', (t)
   const output = { head: new Uint8Array(1), sizeBytes: 1, cid: null, keptBytes: 1 }
   const statement = { mesh: id, executor: id, previous: null, indication: id, state: 'running', at: 1, startedAt: null, exitCode: 0, signal: null, code: null, detail: null, stdout: output, stderr: null }
   t.true(hasShape(statementKind.schema, statement))
+  t.true(hasShape(statementKind.schema, { ...statement, files: [{ name: 'report.txt', output }] }))
 })
 
 test('what it does not know it leaves to valibot', (t) => {

@@ -157,6 +157,27 @@ test('what nodes must have reaches the order', async (t) => {
   })
 })
 
+const drafts = test.macro({
+  exec: async (t, flags: readonly string[], payload: unknown) => {
+    const shown = await transcript(run('--all', '--detach', ...flags), { admin: { submit: async () => submitted(['a']) } })
+    t.deepEqual((shown.admin.calls[0]?.[1] as OrderDraft | undefined)?.payload as unknown, payload, shown.stderr)
+  },
+  title: (_, flags: readonly string[] = []) => `what is run by ${flags.join(' ')}`
+})
+test(drafts, ['--script', 'a.py', '--interpreter', 'python3'], { kind: 'script', file: 'a.py', interpreter: 'python3' })
+test(drafts, ['--package', 'nginx=1.22.1-9', '--package', 'libstdc++6', '--deb', 'dir/own.deb'], { kind: 'packages', names: ['nginx=1.22.1-9', 'libstdc++6'], files: ['dir/own.deb'] })
+test(drafts, ['--collect-logs', '/var/log/nginx', '--collect-logs', '/var/log/syslog'], { kind: 'logs', paths: ['/var/log/nginx', '/var/log/syslog'] })
+test(drafts, ['--facts'], { kind: 'facts' })
+test(drafts, ['--leave'], { kind: 'leave' })
+test(drafts, ['--format', 'ansible', '--payload', 'site.yml'], { kind: 'other', format: 'ansible', file: 'site.yml' })
+
+test('captured files are told with how to get them', async (t) => {
+  const captured = { ...succeeded('web1', ''), files: [{ name: 'my report.txt', output: output('x', 2048) }] }
+  const shown = await transcript(run('--all', '--capture', 'my report.txt', '--', 'true'), answering(view(captured)))
+  t.is(shown.stdout, "web1  succeeded  0.31s  exit 0\n    my report.txt, 2.0 KiB: writ logs k3v9x2abcdef --agent web1 --file 'my report.txt'\n1 of 1 node ended: 1 succeeded\n")
+  t.like(shown.admin.calls.find(([method]) => method === 'submit')?.[1], { captures: ['my report.txt'] })
+})
+
 test('a script that cannot be read is told before anybody is contacted', async (t) => {
   const checkScript = (file: string): void => {
     throw new WritError('script-unreadable', `cannot read the script ${file}: no such file`)

@@ -17,8 +17,8 @@ import { Journal } from '../../src/executor/journal.ts'
 import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { controlKind } from '../../src/record/control.ts'
+import { outputCidsOf } from '../../src/record/statement.ts'
 import { sealRecord } from '../../src/record/record.ts'
-import { outputsOf } from '../../src/record/statement.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
@@ -28,7 +28,7 @@ import type { Succession } from '../../src/executor/updates.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
 import type { Machine } from '../../src/executor/prerequisites.ts'
-import type { Scanner } from '../../src/trust/home-config.ts'
+import type { NodeConfig, Scanner } from '../../src/trust/home-config.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -54,6 +54,7 @@ export interface WorkbenchSettings {
   readonly chain?: CharterChain
   readonly machine?: Partial<Machine>
   readonly scanner?: Scanner
+  readonly formats?: NodeConfig['formats']
   readonly noteAhead?: (createdAt: number) => void
   readonly succession?: Succession
 }
@@ -66,6 +67,8 @@ export interface Workbench {
   readonly directory: string
   readonly saved: CharterChain[]
   readonly failures: unknown[]
+  /** How often the node was told that it is to end. */
+  readonly left: readonly true[]
   attach(settings?: FakeAgentSettings): FakeAgent
 }
 
@@ -79,13 +82,14 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const directory = settings.directory ?? (await temporaryDirectory(t))
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
-  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
-  const formats = createFormats(null)
+  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputCidsOf(body)))
+  const formats = createFormats({ configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json'), launcher: null })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   const saved: CharterChain[] = []
   const failures: unknown[] = []
+  const left: true[] = []
   const driver = new ExecutorDriver(
     {
       mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
@@ -103,6 +107,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       succession: settings.succession ?? null,
       clock: settings.clock ?? runningClock(),
       log: silentLog,
+      left: () => void left.push(true),
       fatal: (error) => void failures.push(error)
     },
     { ...machineOptions, ...settings.options }
@@ -110,7 +115,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   await driver.start()
   t.teardown(() => driver.stop())
   const attach = (agentSettings?: FakeAgentSettings) => new FakeAgent(driver, node.executor.key, agentSettings)
-  return { driver, journal, store, directory, saved, failures, attach, agent: attach(settings.agent) }
+  return { driver, journal, store, directory, saved, failures, left, attach, agent: attach(settings.agent) }
 }
 
 let nonces = 0

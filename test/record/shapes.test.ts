@@ -62,9 +62,13 @@ const statement: StatementBody = {
   exitCode: 0,
   signal: null,
   code: null,
-  detail: 'd'.repeat(1024),
+  detail: '€'.repeat(1024),
   stdout: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 },
-  stderr: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 }
+  stderr: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 },
+  files: repeat(limits.indication.capturesMax, {
+    name: '€'.repeat(limits.indication.captureLengthMax),
+    output: { head: new Uint8Array(limits.output.fileHeadBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 }
+  })
 }
 
 test('the fullest statement stays below its size', (t) => {

@@ -3,11 +3,22 @@
  * It prints JSON lines; what goes wrong is one line on standard error and exit code 1.
  */
 import { describeError, isWritError, WritError } from '../../base/errors.ts'
+import { installPackages } from './child-packages.ts'
+import { leave } from './file-leave.ts'
+import { collectLogs } from './file-log-bundle.ts'
 import { placeFiles } from './file-placement.ts'
 import { stageRelease } from './file-staging.ts'
+import { tellFacts } from './system-facts-job.ts'
 import type { Job } from './job.ts'
 
-const jobs: ReadonlyMap<string, Job> = new Map([['files', placeFiles], ['stage', stageRelease]])
+const jobs: ReadonlyMap<string, Job> = new Map([
+  ['files', placeFiles],
+  ['package', installPackages],
+  ['collect-logs', collectLogs],
+  ['facts', tellFacts],
+  ['leave', leave],
+  ['stage', stageRelease]
+])
 
 const main = async (): Promise<number> => {
   const stop = new AbortController()
