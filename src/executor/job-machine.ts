@@ -139,6 +139,7 @@ export class JobMachine {
   /** Why no order can be taken up now. */
   #obstacle(): { readonly code: string; readonly detail: string } | null {
     if (this.#stopAt !== null) return { code: 'busy', detail: 'the executor is stopping' }
+    if (this.#select(({ continued }) => continued).length > 0) return { code: 'busy', detail: 'this release has not proved itself yet' }
     if (!this.#canRecord) return { code: 'journal-unwritable', detail: 'the journal cannot be written' }
     return this.#jobs.size >= this.#options.pendingJobsMax ? { code: 'busy', detail: `${this.#jobs.size} orders wait already` } : null
   }
