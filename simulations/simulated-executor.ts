@@ -63,6 +63,7 @@ class MemoryCache implements InstructionCache {
 const noOutputs: KeptOutputs = {
   readKept: async ({ head }) => head,
   async *chunks() {},
+  claim: () => undefined,
   release: async () => undefined
 }
 
@@ -143,7 +144,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       fatal: deps.fatal
     },
     {
-      concurrentJobs: limits.executor.concurrentJobsMax, pendingJobsMax: limits.executor.pendingJobsMax, cacheBytesMax: limits.executor.cacheBytesMax,
+      concurrentJobs: limits.executor.concurrentJobs, pendingJobsMax: limits.executor.pendingJobsMax, cacheBytesMax: limits.executor.cacheBytesMax,
       attemptsMax: limits.executor.attemptsMax, killGraceMs: limits.executor.killGraceMs, stopGraceMs: limits.executor.stopGraceMs, clockToleranceMs: limits.trust.clockToleranceMs
     }
   )

@@ -7,7 +7,6 @@ import { credentialKind, type CredentialBody } from '../src/record/credential.ts
 import { inviteKind, type Labels, type Role } from '../src/record/invite.ts'
 import { signerFromSeed, type Signer } from '../src/record/keys.ts'
 import { sealRecord } from '../src/record/record.ts'
-import { rememberSigned } from './signature-memory.ts'
 import { sessionKind } from '../src/record/session.ts'
 import { openCharterChain, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { KeyId, MeshId, Millis } from '../src/base/brand.ts'
@@ -44,7 +43,7 @@ export const groups = ['web', 'data', 'edge'] as const
 const invitesOpenMs = 3_600_000
 
 export const createWorld = (seed: string, sizes: { readonly endpoints: number; readonly agents: number }): World => {
-  const keyOf = (name: string): Signer => rememberSigned(signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`))))
+  const keyOf = (name: string): Signer => signerFromSeed(sha256(utf8(`writ simulation ${seed}: ${name}`)))
   const [root, admin, rival] = [keyOf('root'), keyOf('admin'), keyOf('rival')]
   const endpointNames = namesOf('endpoint', sizes.endpoints)
   const charter = sealRecord(

@@ -29,7 +29,9 @@ export const limits = {
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
     /** Remembered as valid: the five of each of 13,000 nodes, at 0.1 KiB each. */
-    provenSignaturesMax: 65_536
+    provenSignaturesMax: 65_536,
+    /** Imported, which costs half a verification: the peer and the executor of each of 10,000 nodes. */
+    importedKeysMax: 20_000
   },
   indication: {
     targetNodesMax: 512,
@@ -208,6 +210,8 @@ export const limits = {
     noAnswerMs: 10 * second,
     /** Lives that begin only because nobody could be asked leave half of them for restores. */
     precautionLivesMax: 128,
+    /** Claims of one endpoint about the own log that came to nothing, as a fork that is known already does; the next ones are looked into by the timer. */
+    barrenClaimsMax: 16,
     /** When every endpoint that answers lacks more of the log than is kept, others may still bring it by sync for this long. */
     strandedMs: 10 * minute
   },
@@ -248,7 +252,9 @@ export const limits = {
     labelRetentionMs: 30 * day
   },
   executor: {
-    concurrentJobsMax: 4,
+    concurrentJobs: 4,
+    /** As many may be set: each is a process with its captured output. */
+    concurrentJobsMax: 256,
     pendingJobsMax: 1024,
     /** TERM first, KILL after this. */
     killGraceMs: 2 * second,

@@ -1,6 +1,7 @@
 /**
  * `writ run`: gives an order and waits for it. Ctrl-C stops the waiting, never the order.
  */
+import { enoughEndpoints } from '../base/enough-endpoints.ts'
 import type { Command } from 'commander'
 import { WritError } from '../base/errors.ts'
 import type { Admin, DraftPayload, DraftTarget, OrderDraft, OrderView, SubmittedOrder } from '../api/types.ts'
@@ -75,7 +76,7 @@ const submit = async (admin: Admin, draft: OrderDraft, home: string, { terminal 
 }
 
 const warnFewHolders = async ({ heldBy, endpoints }: SubmittedOrder, terminal: Terminal): Promise<void> => {
-  if (heldBy.length >= Math.min(2, endpoints)) return
+  if (heldBy.length >= enoughEndpoints(endpoints)) return
   await notify(terminal, `warning: only ${heldBy.length} of ${plural(endpoints, 'endpoint')} holds the order; if it is lost before it is copied, so is the order`)
 }
 

@@ -1,12 +1,14 @@
 /**
- * What this executor said before its home was restored, as endpoints remember it: only what its own key signed counts.
- * An adopted start without an outcome was interrupted, and what is known of it is said.
+ * What this executor said before: before its home was restored, as endpoints remember it, or to an agent that has lost its
+ * log. Only what its own key signed counts. An adopted start without an outcome was interrupted, and what is known of it
+ * is said.
  */
 import { decodeRecord, verifyRecordSync } from '../record/record.ts'
-import { statementKind, type StatementBody } from '../record/statement.ts'
+import { outputsOf, statementKind, type StatementBody } from '../record/statement.ts'
 import type { Clock } from '../base/clock.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { Journal, Statement } from './journal.ts'
+import type { KeptOutputs } from './file-output.ts'
 import type { Log } from '../base/log.ts'
 import type { Signer } from '../record/keys.ts'
 import type { StatementDraft } from './job-events.ts'
@@ -19,10 +21,9 @@ export interface AdoptionDeps {
   readonly clock: Clock
   readonly log: Log
   readonly seal: (draft: StatementDraft) => Statement
+  readonly outputs: Pick<KeptOutputs, 'claim'>
   /** Tells the agent. */
   readonly say: (statement: Statement) => void
-  /** The same, for what the agent has kept before. */
-  readonly repeat: (statement: Uint8Array) => void
 }
 
 export class Adoption {
@@ -43,15 +44,21 @@ export class Adoption {
 
   /** Says what came of adopted starts: what the journal knows, or that they were interrupted. Errors: those of the journal. */
   async settle(): Promise<void> {
-    const { journal, say, log } = this.#deps
-    const unknown: Statement[] = []
-    for (const statement of await journal.unsettled()) {
-      const outcome = await journal.retell(statement.body.indication)
-      if (outcome === undefined) unknown.push(statement)
-      else say(outcome)
-    }
+    const { journal, log } = this.#deps
+    for (const { body } of await journal.unsettled()) await this.retell(body.indication)
+    const unknown = await journal.unsettled()
     if (unknown.length > 0) await this.#interrupt(unknown)
     for (const { body } of unknown) log.warn('an order had been started before this home was restored', { indication: body.indication })
+  }
+
+  /**
+   * Says again what came of this order, or of all, as far as it is known: the agent's log may lack it. Also what waits to
+   * be kept already, since the agent may have heard it before it was offered the order. Errors: those of the journal.
+   */
+  async retell(id: IndicationId | null): Promise<void> {
+    const { journal, outputs, say } = this.#deps
+    for (const { body } of await journal.retell(id)) for (const cid of outputsOf(body)) outputs.claim(cid)
+    for (const statement of journal.unkept()) if (id === null || statement.body.indication === id) say(statement)
   }
 
   /** Their processes may still run, where a home was restored under a running machine. */
@@ -63,11 +70,6 @@ export class Adoption {
       await journal.settle(outcome)
       say(outcome)
     }
-  }
-
-  /** An agent that lost its log has nothing to report, and its endpoints may know of starts alone. Errors: those of the journal. */
-  async retell(): Promise<void> {
-    for (const outcome of await this.#deps.journal.outcomes()) this.#deps.repeat(outcome)
   }
 
   #openOne(bytes: Uint8Array): Statement | undefined {

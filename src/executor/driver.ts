@@ -9,8 +9,8 @@ import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
+import { outputsOf } from '../record/statement.ts'
 import type { Signer } from '../record/keys.ts'
-import { outputCidsOf } from '../record/statement.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
@@ -73,7 +73,7 @@ export class ExecutorDriver {
       fatal: (error) => this.#fail(error)
     })
     this.#launches = new Launches(deps)
-    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement), repeat: (statement) => this.#outbox?.push({ kind: 'statement', statement }) })
+    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -95,8 +95,7 @@ export class ExecutorDriver {
   /** A new agent process: it is told everything that it has not kept. */
   attach(channel: Channel<ToAgent>): void {
     const { journal, outputs, log, signer, verifier } = this.#deps
-    const outbox = new Outbox(channel, outputs, log)
-    this.#outbox = outbox
+    const outbox = (this.#outbox = new Outbox(channel, outputs, log))
     outbox.push({ kind: 'ready', executor: signer.key, charterVersion: verifier.chain.current.version, charterHead: headOf(verifier.chain) })
     for (const statement of journal.unkept()) outbox.pushStatement(statement)
     this.#dispatch({ kind: 'agent-started' })
@@ -116,8 +115,8 @@ export class ExecutorDriver {
       case 'payload-end': return this.#dispatch({ kind: 'payload-ended', indication: message.indication })
       case 'payload-failed': return this.#dispatch({ ...message })
       case 'kept': return this.#receiveKept(message.statement)
-      case 'adopt': return this.#receiveAdopted(message.batch, message.statements)
-      case 'retell': return this.#adoption.retell()
+      case 'adopt': return this.#confirm(message.batch, this.#adoption.open(message.statements).map((statement) => ({ kind: 'adopted', indication: statement.body.indication, statement })))
+      case 'retell': return this.#confirm(message.batch, [{ kind: 'log-lost' }])
       case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
     }
   }
@@ -186,16 +185,16 @@ export class ExecutorDriver {
       log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
       return undefined
     })
-    for (const cid of statement === undefined ? [] : outputCidsOf(statement.body)) await outputs.release(cid)
+    if (statement !== undefined) for (const cid of outputsOf(statement.body)) await outputs.release(cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 
-  async #receiveAdopted(batch: number, statements: readonly Uint8Array[]): Promise<void> {
+  /** Not before all that these bring about is written down, nor to another agent process, which counts its own. */
+  async #confirm(batch: number, events: readonly JobEvent[]): Promise<void> {
     const outbox = this.#outbox
-    for (const statement of this.#adoption.open(statements)) this.#dispatch({ kind: 'adopted', indication: statement.body.indication, statement })
+    for (const event of events) this.#dispatch(event)
     while (this.#performing !== undefined) await this.#performing
-    // Not confirmed before all of it is written down, nor to another agent process, which counts its own.
-    if (!this.#failed) await this.#backlog.insist(async () => (this.#outbox === outbox ? outbox?.push({ kind: 'adopted', batch }) : undefined))
+    if (!this.#failed) await this.#backlog.insist(async () => (this.#outbox === outbox ? outbox?.push({ kind: 'written', batch }) : undefined))
   }
 
   #dispatch(event: JobEvent): void {
@@ -249,7 +248,7 @@ export class ExecutorDriver {
       case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
       case 'record-outcome': return this.#recordOutcome(effect)
       case 'discard': return this.#launches.discard(effect.indication)
-      case 'repeat': return this.#outbox?.pushHint({ kind: 'statement', statement: effect.statement })
+      case 'retell': return this.#backlog.insist(() => this.#adoption.retell(effect.indication))
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
       case 'drained': return this.#drained.resolve()
     }

@@ -15,7 +15,7 @@ const { streamBytesMax } = limits.output
 const { chunkBytesMax, outputsBytesMax } = limits.executor
 
 /** What is asked of outputs that were kept. */
-export type KeptOutputs = Pick<FileOutputs, 'readKept' | 'chunks' | 'release'>
+export type KeptOutputs = Pick<FileOutputs, 'readKept' | 'chunks' | 'claim' | 'release'>
 
 export class FileOutputs {
   readonly #directory: string
@@ -69,6 +69,12 @@ export class FileOutputs {
     } finally {
       await file.close()
     }
+  }
+
+  /** One statement more needs it, if it is still here. */
+  claim(cid: string): void {
+    const kept = this.#kept.get(cid)
+    if (kept !== undefined) kept.uses += 1
   }
 
   /** One statement less needs it. */

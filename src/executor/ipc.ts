@@ -28,8 +28,8 @@ const toAgentSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('statement'), statement: bytesSchema(limits.record.statementBytesMax) }),
   /** A part of an output that the next statement names by `cid`. Comes again with that statement if it comes again. */
   v.strictObject({ kind: v.literal('output-chunk'), cid: textSchema(128), offset: countSchema, sizeBytes: countSchema, bytes: bytesSchema(chunkBytesMax) }),
-  /** The statements of that `adopt` are in the journal. */
-  v.strictObject({ kind: v.literal('adopted'), batch: countSchema }),
+  /** What that `adopt` or `retell` brought about is in the journal. */
+  v.strictObject({ kind: v.literal('written'), batch: countSchema }),
   /** Nothing was decided on this order: it may be offered again (`busy` after an outcome, `charter-behind` after charters). */
   v.strictObject({ kind: v.literal('refused'), indication: v.nullable(indicationIdSchema), code: codeSchema, detail: detailSchema })
 ])
@@ -47,8 +47,8 @@ const toExecutorSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('adopt'), batch: countSchema, statements: v.pipe(v.array(bytesSchema(limits.record.statementBytesMax)), v.maxLength(limits.executor.adoptedStatementsMax)) }),
   /** Nothing more is to be adopted for now: orders may start. Nothing starts before the first of these. */
   v.strictObject({ kind: v.literal('caught-up') }),
-  /** The agent's log is a new one, and what it held is lost: every outcome is wanted again. */
-  v.strictObject({ kind: v.literal('retell') }),
+  /** The agent's log is a new one, and what it held is lost: every outcome is to be kept once more. */
+  v.strictObject({ kind: v.literal('retell'), batch: countSchema }),
   /** The statement is durable in the agent's log, and the outputs that it names are stored. */
   v.strictObject({ kind: v.literal('kept'), statement: recordIdSchema })
 ])

@@ -26,7 +26,7 @@ export type History =
   /** It cannot be read now. */
   | { readonly kind: 'unreadable' }
   | { readonly kind: 'started' }
-  | { readonly kind: 'finished'; readonly statement: Uint8Array }
+  | { readonly kind: 'finished' }
 
 /** When an event happens. */
 export interface JobMoment {
@@ -58,6 +58,8 @@ export type JobEvent =
   | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly statement: Sealed<StatementBody> }
   /** All has been adopted that is known: from the first of these on, orders may start. */
   | { readonly kind: 'caught-up' }
+  /** The agent's log is a new one: it lacks every outcome. */
+  | { readonly kind: 'log-lost' }
   /** A new agent process is there: it knows nothing of what was asked before. */
   | { readonly kind: 'agent-started' }
   /** The charter chain has grown: what has not started is judged again. */
@@ -111,8 +113,8 @@ export type JobEffect =
   | { readonly kind: 'record-outcome'; readonly order: Order; readonly statement: StatementDraft }
   /** Remove the job's files. */
   | { readonly kind: 'discard'; readonly indication: IndicationId }
-  /** Say a known outcome again. */
-  | { readonly kind: 'repeat'; readonly statement: Uint8Array }
+  /** Say again what is known to have come of this order, or of all, until the agent has kept it once more. */
+  | { readonly kind: 'retell'; readonly indication: IndicationId | null }
   | { readonly kind: 'refuse'; readonly indication: IndicationId; readonly code: string; readonly detail: string }
   /** After a stop: nothing runs any more. */
   | { readonly kind: 'drained' }

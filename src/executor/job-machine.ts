@@ -71,6 +71,7 @@ export class JobMachine {
       case 'memory-lost':
         this.#lostBefore = event.before
         return
+      case 'log-lost': return void this.#effects.push({ kind: 'retell', indication: null })
       case 'agent-started': return this.#agentStarted()
       case 'trust-changed': return this.#trustChanged()
       case 'journal-blocked':
@@ -142,7 +143,7 @@ export class JobMachine {
     if (history.kind === 'forgotten') return this.#refuse(job, 'expired', 'the order expired before others that have run since', now)
     this.#jobs.delete(job.order.id)
     if (history.kind === 'unreadable') this.#effects.push({ kind: 'refuse', indication: job.order.id, code: 'journal-unwritable', detail: 'the journal cannot be read' })
-    if (history.kind === 'finished') this.#effects.push({ kind: 'repeat', statement: history.statement })
+    if (history.kind === 'finished') this.#effects.push({ kind: 'retell', indication: job.order.id })
   }
 
   #restored(order: Order, attempts: number, startedAt: Millis | null, now: JobMoment): void {

@@ -3,9 +3,9 @@
  * yet. "Started" and each outcome are durable when their promise resolves, in one write with their statement.
  *
  *   active/<id>              an order without an outcome: its bundle, how often it was started, when last
- *   finished/<id>            its outcome, for whoever asks again
+ *   finished/<id>            its outcome
  *   expiry/<millis>/<id>     when the id may be forgotten
- *   statement/<sequence>     not kept yet, oldest first
+ *   statement/<sequence>     to be kept by the agent, oldest first; an outcome comes back here when the agent may lack it
  *   adopted/<id>             a start before a restore, as its statement says it, that has no outcome yet
  *   newest                   when the newest order was made that was started here: true time has come that far
  *   forgotten                orders that expired before this may have been forgotten
@@ -67,10 +67,9 @@ export class Journal {
     if (forgotten !== undefined) journal.#forgotten = decodeMillis(forgottenKey, forgotten)
     if (last !== undefined) journal.#last = toText(last) as RecordId
     for await (const [key, bytes] of store.entries(withPrefix('statement/'))) {
-      const statement = decodeRecord(statementKind, bytes)
-      if (!statement.ok) throw unreadable(key, statement.detail)
+      const statement = decodeStatement(key, bytes)
       journal.#sequence = Number(key.slice('statement/'.length))
-      journal.#unkept.set(statement.value.id, { sequence: journal.#sequence, statement: statement.value })
+      journal.#unkept.set(statement.id, { sequence: journal.#sequence, statement })
     }
     journal.#lostBefore = await readLost(store)
     return journal
@@ -103,7 +102,7 @@ export class Journal {
 
   async recall(id: IndicationId): Promise<History> {
     const [finished, active, adopted] = await this.#store.getMany([finishedKey(id), activeKey(id), adoptedKey(id)])
-    if (finished !== undefined) return { kind: 'finished', statement: finished }
+    if (finished !== undefined) return { kind: 'finished' }
     if (adopted !== undefined) return { kind: 'started' }
     if (active === undefined) return { kind: 'fresh' }
     return decodeActive(activeKey(id), active).attempts > 0 ? { kind: 'started' } : { kind: 'fresh' }
@@ -150,35 +149,32 @@ export class Journal {
   /** Adopted starts that have no outcome. Errors: `journal-unreadable`. */
   async unsettled(): Promise<Statement[]> {
     const found: Statement[] = []
-    for await (const [key, bytes] of this.#store.entries(withPrefix('adopted/'))) {
-      const statement = decodeRecord(statementKind, bytes)
-      if (!statement.ok) throw unreadable(key, statement.detail)
-      found.push(statement.value)
-    }
+    for await (const [key, bytes] of this.#store.entries(withPrefix('adopted/'))) found.push(decodeStatement(key, bytes))
     return found
   }
 
-  /** What is known of an order whose start was adopted, to be told to the agent again; undefined when nothing is. Errors: `journal-unreadable`. */
-  async retell(id: IndicationId): Promise<Statement | undefined> {
-    const finished = await this.#store.get(finishedKey(id))
-    if (finished === undefined) return undefined
-    const outcome = decodeRecord(statementKind, finished)
-    if (!outcome.ok) throw unreadable(finishedKey(id), outcome.detail)
-    const sequence = this.#unkept.get(outcome.value.id)?.sequence ?? (this.#sequence += 1)
-    await this.#store.write([remove(adoptedKey(id)), put(statementKey(sequence), outcome.value.bytes)], { durable: true })
-    this.#unkept.set(outcome.value.id, { sequence, statement: outcome.value })
-    return outcome.value
+  /**
+   * The agent's log may lack outcomes that it had kept, of this order or, with null, of all that are not forgotten: they
+   * wait to be kept once more. Durable. Returns them, without those that were waiting. Errors: `journal-unreadable`.
+   */
+  async retell(id: IndicationId | null): Promise<Statement[]> {
+    const again: Statement[] = []
+    const changes: Change[] = []
+    for await (const [key, bytes] of this.#store.entries(withPrefix(id === null ? 'finished/' : finishedKey(id)))) {
+      const outcome = decodeStatement(key, bytes)
+      changes.push(remove(adoptedKey(outcome.body.indication)))
+      if (!this.#unkept.has(outcome.id)) again.push(outcome)
+    }
+    const first = this.#sequence + 1
+    this.#sequence += again.length
+    changes.push(...again.map(({ bytes }, index) => put(statementKey(first + index), bytes)))
+    if (changes.length > 0) await this.#store.write(changes, { durable: true })
+    for (const [index, statement] of again.entries()) this.#unkept.set(statement.id, { sequence: first + index, statement })
+    return again
   }
 
   async settle(outcome: Statement): Promise<void> {
     await this.#writeWith(outcome, [remove(adoptedKey(outcome.body.indication)), ...finish(outcome, latestExpiry(outcome))])
-  }
-
-  /** Of all orders that are not forgotten. */
-  async outcomes(): Promise<Uint8Array[]> {
-    const found: Uint8Array[] = []
-    for await (const [, bytes] of this.#store.entries(withPrefix('finished/'))) found.push(bytes)
-    return found
   }
 
   /** The newest statement of all; null before the first. */
@@ -251,6 +247,12 @@ const decodeActive = (key: string, bytes: Uint8Array): v.InferOutput<typeof acti
   const record = decoded.ok ? checkShape(activeSchema, decoded.value) : decoded
   if (!record.ok) throw unreadable(key, record.detail)
   return record.value
+}
+
+const decodeStatement = (key: string, bytes: Uint8Array): Statement => {
+  const statement = decodeRecord(statementKind, bytes)
+  if (!statement.ok) throw unreadable(key, statement.detail)
+  return statement.value
 }
 
 const unreadable = (key: string, detail: string): WritError =>

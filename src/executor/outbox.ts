@@ -4,11 +4,12 @@
  */
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { outputCidsOf } from '../record/statement.ts'
+import { outputsOf } from '../record/statement.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './child-channel.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { ToAgent } from './ipc.ts'
+import type { RecordId } from '../base/brand.ts'
 import type { Statement } from './journal.ts'
 
 type Item = { readonly kind: 'message'; readonly message: ToAgent } | { readonly kind: 'statement'; readonly statement: Statement }
@@ -18,6 +19,8 @@ export class Outbox {
   readonly #outputs: KeptOutputs
   readonly #log: Log
   #items: Item[] = []
+  /** Statements that wait: none is said twice at once. */
+  readonly #waiting = new Set<RecordId>()
   #isSending = false
 
   constructor(channel: Channel<ToAgent>, outputs: KeptOutputs, log: Log) {
@@ -31,6 +34,8 @@ export class Outbox {
   }
 
   pushStatement(statement: Statement): void {
+    if (this.#waiting.has(statement.id)) return
+    this.#waiting.add(statement.id)
     this.#add({ kind: 'statement', statement })
   }
 
@@ -59,10 +64,11 @@ export class Outbox {
     this.#isSending = false
   }
 
-  async #sendStatement({ body, bytes }: Statement): Promise<void> {
-    for (const cid of outputCidsOf(body)) {
+  async #sendStatement({ id, body, bytes }: Statement): Promise<void> {
+    for (const cid of outputsOf(body)) {
       for await (const chunk of this.#outputs.chunks(cid)) await this.#channel.send({ kind: 'output-chunk', cid, ...chunk })
     }
     await this.#channel.send({ kind: 'statement', statement: bytes })
+    this.#waiting.delete(id)
   }
 }

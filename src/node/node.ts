@@ -4,6 +4,7 @@
  */
 import { Background } from '../base/background.ts'
 import { ClockWatch } from '../base/clock-watch.ts'
+import { enoughEndpoints } from '../base/enough-endpoints.ts'
 import { decodeShape } from '../base/schema.ts'
 import { WritError } from '../base/errors.ts'
 import { encodeCbor } from '../base/codec.ts'
@@ -107,7 +108,7 @@ export class Node {
       { self: deps.membership.credential.body, formats: options.formats }
     )
     this.#keeper = new LogKeeper(
-      { ...deps, background: this.#background, ownLog: parts.ownLog, adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
+      { ...deps, background: this.#background, ownLog: parts.ownLog, retell: () => this.#agent.retell(), adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
       { self: deps.signer.key, isEndpoint: parts.queue !== undefined, others: this.#otherEndpoints(deps.charters.chain) }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)
@@ -173,7 +174,7 @@ export class Node {
   vitals(): NodeVitals {
     return {
       queueLength: this.#agent.have().length,
-      unacknowledged: this.#ownLog.unacknowledgedCount(Math.min(2, this.#deps.charters.chain.current.endpoints.length)),
+      unacknowledged: this.#ownLog.unacknowledgedCount(enoughEndpoints(this.#deps.charters.chain.current.endpoints.length)),
       lastContactAt: this.#lastContactAt
     }
   }

@@ -21,10 +21,6 @@ export class PendingEntries {
   readonly #logs = new Map<string, Waiting>()
   #count = 0
 
-  get count(): number {
-    return this.#count
-  }
-
   /** Those that wait in `log`, sorted. */
   of(log: string): readonly OpenedEntry[] {
     return this.#logs.get(log)?.entries ?? []

@@ -168,11 +168,6 @@ export class Queue {
     return this.#tables.logs.entriesOf({ author, incarnation }, fromSequence, bounds)
   }
 
-  /** Entries that wait for an earlier one. */
-  pendingCount(): number {
-    return this.#tables.pending.count
-  }
-
   /** By name, without what depends on orders. */
   profiles(): NodeProfile[] {
     return readProfiles(this.#tables.nodes)

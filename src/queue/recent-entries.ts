@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { limits } from '../base/limits.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../base/bounded-map.ts'
 import type { LogName } from './log.ts'
 import type { EntryBody } from '../record/entry.ts'
 import type { Sealed } from '../record/record.ts'

@@ -38,8 +38,6 @@ export interface SyncOutcome {
 
 type CursorFacts = Pick<CursorAnswer, 'storeId' | 'isLost' | 'next' | 'presenceNext' | 'more' | 'digest'>
 
-const patienceMax = limits.sync.idleRoundsMax / limits.sync.idleRoundsMin
-
 export class SyncMachine {
   #state: SyncState
   #comparison: Reconciliation | undefined
@@ -112,7 +110,7 @@ export class SyncMachine {
     // Given up while the answer was taken in.
     if (this.#comparison === undefined) return { again: false, isDue: false }
     if (!isBroken && !brought.isForged && this.#comparison.next !== undefined) return { again: true, isDue: false }
-    this.#patience = this.#comparison.accepted > 0 ? 1 : Math.min(this.#patience * 2, patienceMax)
+    this.#patience = this.#comparison.accepted > 0 ? 1 : this.#patience * 2
     const again = this.#resume !== undefined && !brought.isForged
     this.#state = this.#resume ?? this.#state
     this.giveUp()

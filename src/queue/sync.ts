@@ -6,7 +6,7 @@
 import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { put, type KeyValueStore } from '../base/key-value-store.ts'
-import { isForged } from './misconduct.ts'
+import { faultOfEndpoint } from './misconduct.ts'
 import { keys, readRow } from './queue-store.ts'
 import { lastName, type LogHead } from './head-index.ts'
 import { planFetch, Reconciliation, type RangesAnswer } from './reconciliation.ts'
@@ -94,7 +94,7 @@ export class SyncClient {
     const report = await this.#merge(peer, answer)
     const noted = await Promise.all(answer.presences.map(({ record, contactAt }) => queue.notePresence(record, contactAt)))
     const news = report.accepted.length + noted.filter((result) => result.ok && result.value).length
-    const { again, isDue } = machine.takeCursor(answer, { news, isForged: isWorthless(report) }, queue.digest())
+    const { again, isDue } = machine.takeCursor(answer, { news, isForged: faultOfEndpoint(report) !== undefined }, queue.digest())
     if (!isDue || !this.#takeTurn(peer)) return { again }
     this.#merging = Promise.resolve(nothing)
     machine.begin(new Reconciliation(await queue.history.marks('', lastName)), answer)
@@ -117,7 +117,7 @@ export class SyncClient {
     if (comparison === undefined || served?.ok !== true) return machine.continue(before, true)
     this.#merging = this.#merge(peer, answer).then((report) => {
       comparison.noteMerged(served.value, { accepted: report.accepted.length, logs: report.logs })
-      return { news: report.accepted.length, isForged: isWorthless(report) }
+      return { news: report.accepted.length, isForged: faultOfEndpoint(report) !== undefined }
     })
     // Its failure is met by whoever awaits it, which may be after the next answer.
     this.#merging.catch(() => undefined)
@@ -165,9 +165,6 @@ export class SyncClient {
     return machine
   }
 }
-
-/** Some forged entries prove nothing: what vouched for one of them may have come too late for this page. */
-const isWorthless = ({ accepted, rejections }: MergeReport): boolean => accepted.length === 0 && rejections.some(isForged)
 
 const isSameState = (left: SyncState, right: SyncState): boolean =>
   left.storeId === right.storeId && left.cursor === right.cursor && left.presenceCursor === right.presenceCursor

@@ -3,7 +3,9 @@
  * bench `signatures` holds the measurement behind this choice.
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+import { BoundedMap } from '../base/bounded-map.ts'
 import { fromBase32, toBase32 } from '../base/bytes.ts'
+import { limits } from '../base/limits.ts'
 import type { KeyId } from '../base/brand.ts'
 
 export interface Signer {
@@ -43,15 +45,13 @@ const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** Importing a key costs as much as half a verification; a fleet's keys come again and again. */
-const imported = new Map<KeyId, KeyObject>()
-const importedMax = 20_000
+const imported = new BoundedMap<KeyId, KeyObject>(limits.record.importedKeysMax)
 
 const importKey = (key: KeyId): KeyObject | undefined => {
   const known = imported.get(key)
   if (known !== undefined) return known
   try {
     const publicKey = createPublicKey({ key: Buffer.concat([spkiPrefix, rawKeyOf(key)]), format: 'der', type: 'spki' })
-    if (imported.size >= importedMax) imported.clear()
     imported.set(key, publicKey)
     return publicKey
   } catch {

@@ -6,33 +6,26 @@
  * Only valid ones are remembered, so nobody can fill the memory but with signatures that were really made.
  */
 import { hash } from 'node:crypto'
+import { BoundedMap } from '../base/bounded-map.ts'
 import { concatBytes, utf8 } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { verifySignatureSync } from './keys.ts'
 import type { KeyId } from '../base/brand.ts'
 
-const { provenSignaturesMax } = limits.record
-
-let recent = new Set<string>()
-/** The generation before: what is asked for again moves on, the rest goes. */
-let earlier = new Set<string>()
-
-export const proveSignature = (key: KeyId, message: Uint8Array, signature: Uint8Array): boolean => {
-  const exact = markOf(key, message, signature)
-  if (recent.has(exact)) return true
-  if (!earlier.has(exact) && !verifySignatureSync(key, message, signature)) return false
-  note(exact)
-  return true
-}
-
-/** One that was just made by its key needs no proof. */
-export const noteProven = (key: KeyId, message: Uint8Array, signature: Uint8Array): void => note(markOf(key, message, signature))
-
-const note = (exact: string): void => {
-  if (recent.size >= provenSignaturesMax / 2) [earlier, recent] = [recent, new Set()]
-  recent.add(exact)
+/** As `verify`, which is asked only about what is not among the last `sizeMax` that it found valid. */
+export const rememberProven = (verify: typeof verifySignatureSync, sizeMax: number): typeof verifySignatureSync => {
+  const proven = new BoundedMap<string, true>(sizeMax)
+  return (key, message, signature) => {
+    const exact = markOf(key, message, signature)
+    if (proven.get(exact) !== undefined) return true
+    if (!verify(key, message, signature)) return false
+    proven.set(exact, true)
+    return true
+  }
 }
 
 /** Equal for the very same three alone. */
 const markOf = (key: KeyId, message: Uint8Array, signature: Uint8Array): string =>
   hash('sha256', concatBytes([utf8(`${key} ${signature.length} `), signature, message]), 'base64')
+
+export const proveSignature = rememberProven(verifySignatureSync, limits.record.provenSignaturesMax)

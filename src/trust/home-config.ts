@@ -42,7 +42,7 @@ const nodeConfigSchema = v.strictObject({
   gossip: v.optional(v.boolean(), true),
   pullIntervalMs: v.optional(v.pipe(millisSchema, v.minValue(100)), limits.pull.intervalMs),
   syncIntervalMs: v.optional(v.pipe(millisSchema, v.minValue(100)), limits.sync.intervalMs),
-  concurrentJobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)), limits.executor.concurrentJobsMax),
+  concurrentJobs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.executor.concurrentJobsMax)), limits.executor.concurrentJobs),
   stopGraceMs: v.optional(millisSchema, limits.executor.stopGraceMs),
   /** What endpoints do with a queue entry that has ended: keep it, labelled with its status, for `ageMs`; or remove it. */
   retention: v.optional(v.strictObject({ mode: v.picklist(['label', 'remove']), ageMs: millisSchema }), { mode: 'label', ageMs: limits.queue.labelRetentionMs }),

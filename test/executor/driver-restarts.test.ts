@@ -9,7 +9,7 @@ import { sealStatement } from '../../src/executor/statement-sealing.ts'
 import { copyStore } from '../fixtures/store-copy.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { CrashingStore } from './crashing-store.ts'
-import { commandOrder, mesh, node, openWorkbench, type TestOrder, type Workbench } from './workbench.ts'
+import { commandOrder, mesh, node, openWorkbench, scriptOrder, type TestOrder, type Workbench } from './workbench.ts'
 import type { Runner, RunResult } from '../../src/executor/child-runner.ts'
 import type { ExecutorState } from '../../src/record/statement.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -76,8 +76,8 @@ test('what was started before a restore is not started again, and is said to be 
   const order = commandOrder(['true'])
   const { agent } = await openWorkbench(t, { runner: () => runner, agent: { catchesUp: false } })
   await agent.send({ kind: 'adopt', batch: 7, statements: [statementOf(order, 'running')] })
-  await agent.hears('adopted')
-  t.deepEqual(agent.heard.at(-1), { kind: 'adopted', batch: 7 })
+  await agent.hears('written')
+  t.deepEqual(agent.heard.at(-1), { kind: 'written', batch: 7 })
   await agent.send({ kind: 'order', bundle: order.bundle })
   await agent.send({ kind: 'caught-up' })
   const outcome = await agent.outcome(order.id)
@@ -96,17 +96,75 @@ test('an outcome from before a restore is repeated when the order comes again', 
   t.deepEqual([...starts], [])
 })
 
-test('an agent that lost its log is told every outcome again, and starts nothing by that', async (t) => {
+/** One that has run an order, and whose agent has kept what came of it. */
+const withKeptOutcome = async (t: ExecutionContext) => {
   const { starts, runner } = countStarts()
-  const { agent, journal } = await openWorkbench(t, { runner: () => runner })
+  const store = new MemoryStore()
+  const bench = await openWorkbench(t, { store, runner: () => runner })
   const order = commandOrder(['true'])
-  await agent.send({ kind: 'order', bundle: order.bundle })
+  await bench.agent.send({ kind: 'order', bundle: order.bundle })
+  await bench.agent.outcome(order.id)
+  await eventually(() => bench.journal.unkept().length, (count) => count === 0)
+  bench.agent.leave()
+  return { ...bench, starts, runner, order }
+}
+
+test('an agent that lost its log is told every outcome again, and starts nothing by that', async (t) => {
+  const { attach, journal, order, starts } = await withKeptOutcome(t)
+  const agent = attach()
+  await agent.send({ kind: 'retell', batch: 3 })
+  await agent.hears('written')
   await agent.outcome(order.id)
+  t.deepEqual(agent.states(order.id), ['succeeded'])
   await eventually(() => journal.unkept().length, (count) => count === 0)
-  await agent.send({ kind: 'retell' })
-  await eventually(() => agent.states(order.id), (states) => states.length === 3)
-  t.deepEqual(agent.states(order.id), ['running', 'succeeded', 'succeeded'])
   t.is(starts.get(order.id), 1)
+})
+
+test('an outcome that is to be kept once more is told to each later agent until it is, also by a later executor', async (t) => {
+  const { attach, order, runner, starts, store } = await withKeptOutcome(t)
+  const careless = attach({ keeps: false })
+  await careless.send({ kind: 'retell', batch: 1 })
+  await careless.hears('written')
+  careless.leave()
+  const next = attach({ keeps: false })
+  t.is((await next.outcome(order.id)).state, 'succeeded')
+  next.leave()
+  const later = await openWorkbench(t, { store: await copyStore(store), runner: () => runner })
+  t.is((await later.agent.outcome(order.id)).state, 'succeeded')
+  await eventually(() => later.journal.unkept().length, (count) => count === 0)
+  t.is(starts.get(order.id), 1)
+})
+
+test('what came of an order that is offered again is told until it is kept, and the order does not start', async (t) => {
+  const { attach, order, store, runner, starts } = await withKeptOutcome(t)
+  const careless = attach({ keeps: false })
+  await careless.send({ kind: 'order', bundle: order.bundle })
+  t.is((await careless.outcome(order.id)).state, 'succeeded')
+  careless.leave()
+  const later = await openWorkbench(t, { store: await copyStore(store), runner: () => runner })
+  t.is((await later.agent.outcome(order.id)).state, 'succeeded')
+  t.is(starts.get(order.id), 1)
+})
+
+test('an output stays for the statement that still needs it when another of the same output is kept once more', async (t) => {
+  const bench = await openWorkbench(t)
+  const [lost, waiting] = [scriptOrder('head -c 10000 /dev/zero\n'), scriptOrder('# another\nhead -c 10000 /dev/zero\n')]
+  await bench.agent.send({ kind: 'order', bundle: lost.bundle })
+  await bench.agent.outcome(lost.id)
+  await eventually(() => bench.journal.unkept().length, (count) => count === 0)
+  bench.agent.leave()
+  const careless = bench.attach({ keeps: false })
+  await careless.send({ kind: 'order', bundle: waiting.bundle })
+  await careless.outcome(waiting.id)
+  await careless.send({ kind: 'retell', batch: 1 })
+  await careless.outcome(lost.id)
+  const again = careless.sealed().find(({ body }) => body.indication === lost.id)
+  await careless.send({ kind: 'kept', statement: again?.id ?? lost.id })
+  await eventually(() => bench.journal.unkept().map(({ body }) => body.indication), (left) => left.length > 0 && !left.includes(lost.id))
+  careless.leave()
+  const next = bench.attach()
+  const { stdout } = await next.outcome(waiting.id)
+  t.is(next.outputs.get(stdout?.cid ?? '')?.length, 10_000)
 })
 
 test('statements of another executor, or that were altered, are passed over', async (t) => {
@@ -114,7 +172,7 @@ test('statements of another executor, or that were altered, are passed over', as
   const { agent } = await openWorkbench(t, { agent: { catchesUp: false } })
   const altered = statementOf(order, 'succeeded').map((byte, index, all) => (index === all.length - 1 ? byte ^ 1 : byte))
   await agent.send({ kind: 'adopt', batch: 1, statements: [statementOf(order, 'succeeded', mesh.now, mesh.key('executor:web-2')), altered, new Uint8Array([1])] })
-  await agent.hears('adopted')
+  await agent.hears('written')
   await agent.send({ kind: 'caught-up' })
   await agent.send({ kind: 'order', bundle: order.bundle })
   const outcome = await agent.outcome(order.id)

@@ -2,30 +2,17 @@
 import test from 'ava'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { WritError } from '../../src/base/errors.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { NewestStart } from '../../src/executor/file-newest-start.ts'
 import { Journal, writeLoss } from '../../src/executor/journal.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { FillingStore } from '../fixtures/filling-store.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
 import { cancelOf, commandOrder, mesh, openWorkbench, scriptOrder } from './workbench.ts'
 import { JobWorld, success } from './job-world.ts'
 import { machineOptions } from './workbench.ts'
 import type { Order } from '../../src/executor/job-events.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
-
-class FillingStore extends MemoryStore {
-  isFull = false
-  refusals = 0
-
-  override async write(changes: Parameters<MemoryStore['write']>[0], options: { durable: boolean }): Promise<void> {
-    if (this.isFull) {
-      this.refusals += 1
-      throw new WritError('store-write-failed', 'a write to the store failed: no space left')
-    }
-    await super.write(changes, options)
-  }
-}
 
 const orderOf = (change: Partial<IndicationBody> = {}): Order => {
   const { id, indication, bundle } = commandOrder(['true'], change)
@@ -82,6 +69,21 @@ test('a stop while the journal is full ends, and the next start calls what ran i
   const second = await openWorkbench(t, { store })
   const outcome = await second.agent.outcome(order.id)
   t.deepEqual([outcome.state, outcome.code], ['interrupted', 'restarted'])
+})
+
+test('what is written down only once there is room is confirmed to the agent that asked, and to no later one', async (t) => {
+  const store = new FillingStore()
+  const bench = await openWorkbench(t, { store })
+  store.isFull = true
+  await bench.agent.send({ kind: 'order', bundle: commandOrder(['true']).bundle })
+  await bench.agent.send({ kind: 'retell', batch: 1 })
+  await eventually(() => store.refusals, (count) => count >= 2)
+  bench.agent.leave()
+  const next = bench.attach()
+  await next.send({ kind: 'retell', batch: 2 })
+  store.isFull = false
+  await next.hears('written')
+  t.deepEqual(next.heard.filter(({ kind }) => kind === 'written'), [{ kind: 'written', batch: 2 }])
 })
 
 test('a start that was not recorded is taken back, and made once it can be', (t) => {

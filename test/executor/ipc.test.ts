@@ -19,7 +19,7 @@ const toAgent: ToAgent[] = [
   { kind: 'validated', indication: order.id, at: mesh.now },
   { kind: 'statement', statement: bytes },
   { kind: 'output-chunk', cid: 'bafy', offset: 0, sizeBytes: 3, bytes },
-  { kind: 'adopted', batch: 1 },
+  { kind: 'written', batch: 1 },
   { kind: 'refused', indication: null, code: 'busy', detail: '' }
 ]
 const toExecutor: ToExecutor[] = [
@@ -30,6 +30,7 @@ const toExecutor: ToExecutor[] = [
   { kind: 'payload-end', indication: order.id },
   { kind: 'payload-failed', indication: order.id, code: 'timed-out', detail: 'nobody answered' },
   { kind: 'adopt', batch: 1, statements: [bytes] },
+  { kind: 'retell', batch: 2 },
   { kind: 'caught-up' },
   { kind: 'kept', statement: order.id }
 ]

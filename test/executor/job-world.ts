@@ -119,6 +119,7 @@ export class JobWorld {
   }
 
   #perform(effect: JobEffect): void {
+    if (effect.kind === 'retell') return void this.log.push(effect.kind)
     const id = 'order' in effect ? effect.order.id : 'indication' in effect ? effect.indication : undefined
     if (effect.kind === 'settle-adopted') return this.#settle()
     if (effect.kind === 'record-adopted') return this.#recordAdopted(effect.statement.body)
@@ -128,7 +129,7 @@ export class JobWorld {
     const known = this.journal.get(id)?.record
     switch (effect.kind) {
       case 'recall':
-        return this.step({ kind: 'recalled', indication: id, history: known?.kind === 'finished' ? { kind: 'finished', statement: new Uint8Array() } : known?.kind === 'started' || known?.kind === 'started-before' ? { kind: 'started' } : { kind: 'fresh' } })
+        return this.step({ kind: 'recalled', indication: id, history: known?.kind === 'finished' ? { kind: 'finished' } : known?.kind === 'started' || known?.kind === 'started-before' ? { kind: 'started' } : { kind: 'fresh' } })
       case 'judge':
         return this.step({ kind: 'judged', indication: id, verdict: this.verdict(effect.order, this.moment().wall) })
       case 'prepare':

@@ -17,8 +17,8 @@ import { Journal } from '../../src/executor/journal.ts'
 import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { controlKind } from '../../src/record/control.ts'
-import { outputCidsOf } from '../../src/record/statement.ts'
 import { sealRecord } from '../../src/record/record.ts'
+import { outputsOf } from '../../src/record/statement.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
@@ -80,8 +80,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const directory = settings.directory ?? (await temporaryDirectory(t))
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
-  const wanted = journal.unkept().flatMap(({ body }) => outputCidsOf(body))
-  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), wanted)
+  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   const formats = createFormats({ configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json') })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)

@@ -14,7 +14,7 @@ import { decodeRecord } from '../../src/record/record.ts'
 import { entryKind, type EntryBody } from '../../src/record/entry.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, type Home } from '../../src/trust/file-home.ts'
 import { statementKind } from '../../src/record/statement.ts'
-import type { Incarnation, IndicationId, KeyId } from '../../src/base/brand.ts'
+import type { Incarnation, KeyId } from '../../src/base/brand.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { NodeConfig } from '../../src/trust/home-config.ts'
 import type { Sealed } from '../../src/record/record.ts'
@@ -84,9 +84,9 @@ export const readNode = async (directory: string, name: string, indications: Ite
     const journal = await Journal.open(store)
     const outcomes: { statement: string; indication: string; state: NodeEvidence['outcomes'][number]['state'] }[] = []
     for (const indication of indications) {
-      const history = await journal.recall(indication as IndicationId)
-      if (history.kind !== 'finished') continue
-      const { id, body } = openStatement(history.statement)
+      const finished = await store.get(`finished/${indication}`)
+      if (finished === undefined) continue
+      const { id, body } = openStatement(finished)
       outcomes.push({ statement: id, indication, state: body.state })
     }
     return { name, ownEntries, outcomes, unkept: journal.unkept().length, active: (await journal.active()).map(({ id }) => id) }

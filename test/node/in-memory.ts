@@ -139,6 +139,7 @@ export class MemoryContent implements Content {
   readonly elsewhere = new Map<string, Uint8Array>()
   readonly retrieved: { readonly cid: string; readonly providers: readonly KeyId[] }[] = []
   kept: readonly PayloadRef[] = []
+  retentions = 0
 
   async add(source: AsyncIterable<Uint8Array> | Uint8Array): Promise<PayloadRef> {
     const parts: Uint8Array[] = []
@@ -181,13 +182,18 @@ export class MemoryContent implements Content {
 
   async retain(needed: readonly PayloadRef[]): Promise<{ removedBlocks: number }> {
     this.kept = needed
+    this.retentions += 1
     return { removedBlocks: 0 }
   }
 }
 
 /** Whole outputs, put together from parts in their order. */
 export class MemoryOutputs implements OutputStore {
-  async prune(): Promise<void> {}
+  prunes = 0
+
+  async prune(): Promise<void> {
+    this.prunes += 1
+  }
 
   readonly whole = new Map<string, Uint8Array>()
   readonly #parts = new Map<string, Uint8Array>()

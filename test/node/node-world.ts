@@ -16,12 +16,15 @@ import type { Indication } from '../../src/trust/order.ts'
 import type { Receipt } from '../../src/record/entry.ts'
 
 export class FakeExecutor implements ExecutorLink {
+  /** But for the question of a new log. */
   readonly told: ToExecutor[] = []
+  /** False for one whose journal cannot be written. */
+  confirms = true
   #handler: ((message: ToAgent) => void | Promise<void>) | undefined
 
   async send(message: ToExecutor): Promise<boolean> {
-    this.told.push(message)
-    if (message.kind === 'adopt') await this.#handler?.({ kind: 'adopted', batch: message.batch })
+    if (message.kind !== 'retell') this.told.push(message)
+    if (message.kind === 'retell' || (message.kind === 'adopt' && this.confirms)) await this.#handler?.({ kind: 'written', batch: message.batch })
     return true
   }
 
@@ -50,6 +53,7 @@ export interface SetUp {
   readonly network: FakeNetwork
   readonly executor: FakeExecutor
   readonly content: MemoryContent
+  readonly outputs: MemoryOutputs
   readonly log: RecordingLog
   readonly store: MemoryStore
   /** Makes the endpoint known and connected. */
@@ -68,6 +72,7 @@ export const setUp = async (options: { readonly name?: string; readonly gossip?:
   const network = new FakeNetwork(own.peer.key)
   const executor = new FakeExecutor()
   const content = new MemoryContent()
+  const outputs = new MemoryOutputs()
   const log = new RecordingLog()
   const store = options.store ?? new MemoryStore()
   network.answer = async ({ protocol, message }) => {
@@ -75,16 +80,17 @@ export const setUp = async (options: { readonly name?: string; readonly gossip?:
     return answerPull(made, own.peer.key, message)
   }
   const node = await createNode(
-    { network, store, content, outputs: new MemoryOutputs(), executor, charters: new Charters(mesh.chain, () => undefined), signer: own.peer, membership: own.membership, clock, timers: clock, random: randomOf(`node ${(nodes += 1)}`), log, checkSignature: checkAtOnce },
+    { network, store, content, outputs, executor, charters: new Charters(mesh.chain, () => undefined), signer: own.peer, membership: own.membership, clock, timers: clock, random: randomOf(`node ${(nodes += 1)}`), log, checkSignature: checkAtOnce },
     { endpoints: [], gossip: options.gossip ?? false, pullIntervalMs: 30_000, syncIntervalMs: 5000, retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs }, formats: new Set(['command', 'script']) }
   )
   await node.start()
+  await settled()
   const join = async (): Promise<void> => {
     network.meet(admitNode(mesh.node('endpoint-1')))
     await settled()
     await clock.pass(limits.ownLog.secondAnswerMs) // the other endpoint of the charter is not there
   }
-  return { made, node, network, executor, content, log, store, join }
+  return { made, node, network, executor, content, outputs, log, store, join }
 }
 
 export const order = async ({ made }: SetUp, change: Partial<Indication['body']> = {}): Promise<Indication> => {

@@ -5,6 +5,7 @@ import { limits } from '../../src/base/limits.ts'
 import { pullRequestSchema, type PullAnswer } from '../../src/node/protocol/pull.ts'
 import { outputProtocol } from '../../src/node/protocol/output.ts'
 import { encodeAnnouncement, indicationsTopic, receiptsTopic } from '../../src/node/protocol/announcement.ts'
+import { FillingStore } from '../fixtures/filling-store.ts'
 import { Author, bytesOf, receipts, said } from '../queue/world.ts'
 import { read } from './endpoint-world.ts'
 import { admitNode } from './in-memory.ts'
@@ -204,4 +205,13 @@ test('an entry that was altered', hears, 'reject', ({ made }) => flipLast(made.w
 test('an entry of a node that never was enrolled', hears, 'ignore', ({ made }) => {
   const stranger = new Author(made.world.mesh, made.world.mesh.key('stranger'), made.world.admin.incarnation)
   return stranger.say(receipts(said(made.world.order().id, 'received'))).bytes
+})
+
+test('housekeeping makes room first: on a full disk, where the queues cannot be written, payloads and outputs are removed all the same', async (t) => {
+  const store = new FillingStore()
+  const { made, content, outputs, log } = await setUp({ name: 'endpoint-1', store })
+  store.isFull = true
+  await made.clock.pass(limits.queue.housekeepingMs * 1.2)
+  t.true(log.problems().includes('housekeeping failed'))
+  t.deepEqual([content.retentions, outputs.prunes], [1, 1])
 })

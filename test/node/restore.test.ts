@@ -60,6 +60,20 @@ test('an order that had ended before a restore is not offered to the executor ag
   t.deepEqual(kindsOf(second.executor.orders), ['adopt'])
 })
 
+test('a node stops although its executor never writes down what it is to adopt', async (t) => {
+  const { second } = await restored()
+  second.executor.confirms = false
+  await second.join()
+  t.deepEqual(kindsOf(second.executor.told), ['adopt'])
+  // Whatever is to be done about the own log waits for that.
+  second.made.world.mesh.amend({})
+  second.made.charters.learn(second.made.world.mesh.charters)
+  second.network.meet(admitNode(second.made.world.mesh.node('endpoint-2')))
+  await settled()
+  second.node.stop()
+  await t.notThrowsAsync(second.node.settled())
+})
+
 test('a node that was restored and restarted before its new life began begins it then', async (t) => {
   const { second } = await restored()
   const { network } = second

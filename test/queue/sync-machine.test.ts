@@ -40,6 +40,12 @@ test('heads are compared ever more rarely when that does not make digests equal'
   t.deepEqual(comparisonsIn(25, () => answerOf({})), [3, 9, 21])
 })
 
+test('endpoints that cannot agree compare their heads once in so many rounds, and never give up', (t) => {
+  const compared = comparisonsIn(6 * limits.sync.idleRoundsMax, () => answerOf({}))
+  const gaps = compared.map((round, index) => round - (compared[index - 1] ?? 0))
+  t.deepEqual(gaps.slice(-3), [limits.sync.idleRoundsMax, limits.sync.idleRoundsMax, limits.sync.idleRoundsMax])
+})
+
 test('where there is news in every round, heads are compared more rarely', (t) => {
   const { busyRoundsMin } = limits.sync
   t.deepEqual(comparisonsIn(100, (round) => answerOf({ digest: new Uint8Array(32).fill(round + 1) }), news), [busyRoundsMin, 3 * busyRoundsMin])
@@ -93,6 +99,18 @@ test('a peer that hands on forged entries is asked ever more rarely', (t) => {
     t.false(machine.takeCursor(answerOf({ more: true, next: round }), forged, differing).again)
   }
   t.deepEqual(asked, [1, 3, 6, 11, 20])
+})
+
+test('a peer that hands on nothing but forged entries is asked once in so many rounds, and never given up', (t) => {
+  const machine = new SyncMachine(freshSyncState)
+  const asked: number[] = []
+  for (let round = 1; round <= 5 * limits.sync.idleRoundsMax; round += 1) {
+    if (machine.plan() === undefined) continue
+    asked.push(round)
+    machine.takeCursor(answerOf({ next: round }), forged, differing)
+  }
+  const gaps = asked.map((round, index) => round - (asked[index - 1] ?? 0))
+  t.deepEqual(gaps.slice(-2), [limits.sync.idleRoundsMax + 1, limits.sync.idleRoundsMax + 1])
 })
 
 test('an honest answer with news makes up for forged ones', (t) => {

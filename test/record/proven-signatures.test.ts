@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { limits } from '../../src/base/limits.ts'
-import { noteProven, proveSignature } from '../../src/record/proven-signatures.ts'
-import { utf8 } from '../../src/base/bytes.ts'
+import { proveSignature, rememberProven } from '../../src/record/proven-signatures.ts'
+import { toText, utf8 } from '../../src/base/bytes.ts'
 import { keyFor } from '../fixtures/mesh.ts'
 
 const [signer, other] = [keyFor('one'), keyFor('other')]
@@ -27,19 +27,23 @@ test('what was proved once holds for the very same key, message and signature al
   )
 })
 
-test('a signature that was just made counts as proven while it is remembered, which is not for ever', (t) => {
-  // No signature at all, so that what is remembered can be told from what is computed.
-  const [noted, asked, never] = ['noted', 'asked', 'never'].map(utf8) as [Uint8Array, Uint8Array, Uint8Array]
-  const invalid = new Uint8Array(64)
-  t.false(proveSignature(signer.key, never, invalid))
-  noteProven(signer.key, noted, invalid)
-  noteProven(signer.key, asked, invalid)
-  for (let number = 0; number < limits.record.provenSignaturesMax; number += 1) {
-    noteProven(signer.key, utf8(`filler ${number}`), invalid)
-    // What is asked for again and again stays.
-    if (number % 1000 === 0) t.true(proveSignature(signer.key, asked, invalid))
+test('what was found valid is asked about no more while it is remembered, which is not for ever; what was not is asked about each time', (t) => {
+  const asked: string[] = []
+  const { provenSignaturesMax } = limits.record
+  const prove = rememberProven((_key, message) => {
+    asked.push(toText(message))
+    return toText(message) !== 'forged'
+  }, provenSignaturesMax)
+  const signature = new Uint8Array(64)
+  const proves = (message: string): boolean => prove(signer.key, utf8(message), signature)
+  for (const message of ['seldom', 'often', 'often', 'seldom']) t.true(proves(message))
+  for (let time = 0; time < 2; time += 1) t.false(proves('forged'))
+  t.deepEqual(asked, ['seldom', 'often', 'forged', 'forged'])
+  for (let number = 0; number < provenSignaturesMax; number += 1) {
+    proves(`filler ${number}`)
+    if (number % 1000 === 0) proves('often')
   }
-  t.true(proveSignature(signer.key, asked, invalid))
-  t.false(proveSignature(signer.key, noted, invalid))
-  t.false(proveSignature(signer.key, never, invalid))
+  t.deepEqual(asked.filter((message) => message === 'often'), ['often'])
+  t.true(proves('seldom'))
+  t.is(asked.at(-1), 'seldom')
 })

@@ -5,7 +5,7 @@
 import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
-import { outputCidsOf, statementKind } from '../../record/statement.ts'
+import { outputsOf, statementKind } from '../../record/statement.ts'
 import { chartersAfter, sharedVersions } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
 import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
@@ -21,7 +21,7 @@ import type { Log } from '../../base/log.ts'
 import type { OwnLog } from '../../queue/own-log.ts'
 import type { OutputShelf } from './output-shelf.ts'
 import type { PayloadRef } from '../../record/indication.ts'
-import type { ToAgent } from '../../executor/ipc.ts'
+import type { ToAgent, ToExecutor } from '../../executor/ipc.ts'
 import type { Verified } from '../../record/record.ts'
 
 export interface AgentDeps {
@@ -54,8 +54,8 @@ export class Agent {
   readonly #machine = new OrderMachine()
   readonly #writer: ReceiptWriter
   readonly #stopping = new AbortController()
-  /** Batches of statements that the executor has not confirmed. */
-  readonly #adopting = new Map<number, () => void>()
+  /** What the executor was asked to write down and has not confirmed. */
+  readonly #unwritten = new Map<number, { readonly resolve: () => void; readonly reject: (reason: unknown) => void }>()
   #batches = 0
   #isReleased = false
   #hasPassedOver = false
@@ -84,6 +84,7 @@ export class Agent {
 
   stop(): void {
     this.#stopping.abort()
+    for (const { reject } of this.#unwritten.values()) reject(this.#stopping.signal.reason)
   }
 
   /** Resolves when nothing that it began is under way. */
@@ -102,20 +103,21 @@ export class Agent {
 
   /**
    * Hands the executor what endpoints remember of its statements; resolves when it has written them down. An order that
-   * is known to have ended by then is not taken up again.
+   * is known to have ended by then is not taken up again. Errors: an abort, at a stop before that.
    */
   async adopt(statements: readonly Uint8Array[]): Promise<void> {
     for (let start = 0; start < statements.length; start += limits.executor.adoptedStatementsMax) {
-      const batch = (this.#batches += 1)
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#adopting.set(batch, resolve)
-      this.#tell({ kind: 'adopt', batch, statements: statements.slice(start, start + limits.executor.adoptedStatementsMax) })
-      await promise
+      await this.#written((batch) => ({ kind: 'adopt', batch, statements: statements.slice(start, start + limits.executor.adoptedStatementsMax) }))
     }
     for (const bytes of statements) {
       const statement = decodeRecord(statementKind, bytes)
       if (statement.ok) this.#step({ kind: 'adopted', indication: statement.value.body.indication, state: statement.value.body.state, at: statement.value.body.at })
     }
+  }
+
+  /** The own log is a new one: resolves when the executor will say every outcome again. Errors: as `adopt`. */
+  retell(): Promise<void> {
+    return this.#written((batch) => ({ kind: 'retell', batch }))
   }
 
   have(): IndicationId[] {
@@ -182,9 +184,7 @@ export class Agent {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tellCharters(this.#deps.charters.chain.versions[message.charterVersion - 1]?.id === message.charterHead ? message.charterVersion : 0)
-        if (this.#deps.ownLog.isUnused) this.#tell({ kind: 'retell' })
-        if (this.#isReleased) this.#tell({ kind: 'caught-up' })
-        return this.#step({ kind: 'executor-ready' })
+        return
       case 'held':
         return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
@@ -196,9 +196,9 @@ export class Agent {
         return message.indication === null ? undefined : this.#step({ kind: 'refused', indication: message.indication })
       case 'output-chunk':
         return this.#deps.outputs.keep({ cid: message.cid, offset: message.offset, sizeBytes: message.sizeBytes, bytes: message.bytes })
-      case 'adopted':
-        this.#adopting.get(message.batch)?.()
-        return void this.#adopting.delete(message.batch)
+      case 'written':
+        this.#unwritten.get(message.batch)?.resolve()
+        return void this.#unwritten.delete(message.batch)
       case 'statement':
         return this.#hearStatement(message.statement)
     }
@@ -216,7 +216,7 @@ export class Agent {
     const statement = decoded.ok ? verifyRecordSync(decoded.value, [decoded.value.body.executor]) : decoded
     if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
     const { indication, state } = statement.value.body
-    for (const cid of outputCidsOf(statement.value.body)) await this.#deps.outputs.due(cid)
+    for (const cid of outputsOf(statement.value.body)) await this.#deps.outputs.due(cid)
     this.#step({ kind: 'stated', indication, state, statement: bytes })
   }
 
@@ -258,7 +258,16 @@ export class Agent {
     this.#tell({ kind: 'payload-end', indication })
   }
 
-  #tell(message: Parameters<ExecutorLink['send']>[0]): void {
+  async #written(messageOf: (batch: number) => ToExecutor): Promise<void> {
+    this.#stopping.signal.throwIfAborted()
+    const batch = (this.#batches += 1)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#unwritten.set(batch, { resolve, reject })
+    this.#tell(messageOf(batch))
+    await promise
+  }
+
+  #tell(message: ToExecutor): void {
     this.#background.run('the executor could not be told', this.#deps.executor.send(message))
   }
 }

@@ -5,6 +5,7 @@
  * Promises: nothing is released before enough endpoints agree (`own-head.ts`). What an endpoint knows and the node does
  * not is handed to the executor before it is kept here, so that a crash in between only means that it is asked for again.
  */
+import { enoughEndpoints } from '../../base/enough-endpoints.ts'
 import { limits } from '../../base/limits.ts'
 import { Mutex } from '../../base/mutex.ts'
 import { findBranch, openHistory, statementsOf, takeRun } from '../../queue/own-history.ts'
@@ -24,6 +25,8 @@ export interface LogKeeperDeps {
   readonly timers: Timers
   readonly log: Log
   readonly background: Background
+  /** Resolves when the executor will say every outcome again. */
+  readonly retell: () => Promise<void>
   /** Resolves when the executor has written them down. */
   readonly adopt: (statements: readonly Uint8Array[]) => Promise<void>
   /** The log may be written, and orders may start. Again after each adoption. */
@@ -44,13 +47,21 @@ export interface AskedLog {
   readonly ends: ReadonlyMap<Incarnation, number>
 }
 
+/** What came of the claims of one endpoint. */
+interface Inquiry {
+  /** Those of its last answer that came to nothing, or were followed to their end. */
+  readonly examined: ReadonlySet<string>
+  /** How many did so since it last claimed nothing new. */
+  readonly barren: number
+}
+
 export class LogKeeper {
   readonly #deps: LogKeeperDeps
   readonly #options: LogKeeperOptions
   readonly #mutex = new Mutex()
   readonly #head: OwnHead
   readonly #wanted = new Map<KeyId, Wanted>()
-  readonly #examined = new Map<KeyId, Set<string>>()
+  readonly #inquiries = new Map<KeyId, Inquiry>()
   /** Endpoints that said they lack entries: what gossip brought is not sent twice. */
   readonly #lacking = new Set<KeyId>()
   /** Endpoints that answered under the charter in force: theirs are the acknowledgements that count. */
@@ -72,7 +83,12 @@ export class LogKeeper {
   }
 
   start(): void {
-    this.#later(async () => this.#follow(this.#head.decide()))
+    const { ownLog, retell } = this.#deps
+    this.#later(async () => {
+      // Before anything is said in it: whoever ends in between finds it unused again.
+      if (ownLog.isUnused) await retell()
+      await this.#follow(this.#head.decide())
+    })
   }
 
   stop(): void {
@@ -100,32 +116,41 @@ export class LogKeeper {
   async hear(endpoint: KeyId, asked: AskedLog, answer: Pick<PullAnswer, 'acknowledged' | 'history'>): Promise<boolean> {
     return this.#mutex.run(async () => {
       const before = this.#deps.ownLog.lives().length
-      const next = asked.wanted === null ? null : await this.#takeHistory(endpoint, asked.wanted, answer)
+      const next = asked.wanted === null ? 'taken' : await this.#takeHistory(endpoint, asked.wanted, answer.history)
       const again = await this.#acknowledge(endpoint, asked, answer.acknowledged)
-      const wanted = next ?? planWanted(this.#deps.ownLog.lives(), answer.acknowledged, this.#examinedOf(endpoint))
+      const inquiry = this.#review(endpoint, answer.acknowledged, next === 'nothing' ? asked.wanted : null)
+      const wanted = typeof next === 'object' ? next : planWanted(this.#deps.ownLog.lives(), answer.acknowledged, inquiry.examined)
       if (wanted !== null) {
         this.#wanted.set(endpoint, wanted)
-        return true
+        return inquiry.barren < limits.ownLog.barrenClaimsMax
       }
+      this.#inquiries.set(endpoint, { ...inquiry, barren: 0 })
       this.#wanted.delete(endpoint)
       this.#answered.add(endpoint)
       // The own queue says nothing that counts, but what failed before, as on a full disk, is tried again.
       if (!this.#isReleased) await this.#follow(endpoint === this.#options.self ? this.#head.decide() : this.#head.step({ kind: 'agrees', endpoint }))
       if (this.#isReleased) await this.#catchUp()
-      await this.#deps.ownLog.trim(this.#answered, Math.min(2, this.#total()))
+      await this.#deps.ownLog.trim(this.#answered, enoughEndpoints(this.#total()))
       this.#watchStranded()
       return again || this.#deps.ownLog.lives().length > before
     })
   }
 
-  /** What is still wanted of the same life; null when this claim was followed to its end. */
-  async #takeHistory(endpoint: KeyId, wanted: Wanted, { acknowledged, history }: Pick<PullAnswer, 'acknowledged' | 'history'>): Promise<Wanted | null> {
+  /** What is still wanted of the same life; `nothing` when this claim was followed to its end. */
+  async #takeHistory(endpoint: KeyId, wanted: Wanted, history: readonly Uint8Array[]): Promise<Wanted | 'taken' | 'nothing'> {
     const { ownLog } = this.#deps
     const { incarnation, mode } = wanted
     const entries = openHistory({ mesh: ownLog.mesh, author: ownLog.author, incarnation }, history)
-    const next = mode.kind === 'run' ? await this.#takeRun(endpoint, wanted, mode.upTo, entries) : await this.#takeBranch(endpoint, wanted, mode.frozenAt, entries)
-    if (next === 'nothing') for (const claim of acknowledged) if (claim.incarnation === incarnation) this.#examinedOf(endpoint).add(claimOf(claim))
-    return typeof next === 'string' ? null : next
+    return mode.kind === 'run' ? this.#takeRun(endpoint, wanted, mode.upTo, entries) : this.#takeBranch(endpoint, wanted, mode.frozenAt, entries)
+  }
+
+  /** What is known of the claims that this endpoint makes now; those on the life of `ended` have come to their end. */
+  #review(endpoint: KeyId, claims: readonly KnownLife[], ended: Wanted | null): Inquiry {
+    const { examined, barren } = this.#inquiries.get(endpoint) ?? { examined: new Set(), barren: 0 }
+    const isExamined = (claim: KnownLife): boolean => claim.incarnation === ended?.incarnation || examined.has(claimOf(claim))
+    const inquiry = { examined: new Set(claims.filter(isExamined).map(claimOf)), barren: barren + (ended === null ? 0 : 1) }
+    this.#inquiries.set(endpoint, inquiry)
+    return inquiry
   }
 
   async #takeRun(endpoint: KeyId, { incarnation, from }: Wanted, upTo: number, entries: readonly Verified<EntryBody>[]): Promise<Wanted | 'taken' | 'nothing'> {
@@ -241,12 +266,6 @@ export class LogKeeper {
 
   #later(work: () => Promise<void>): void {
     this.#deps.background.run('the own log could not be looked after', this.#mutex.run(async () => (this.#isStopped ? undefined : work())))
-  }
-
-  #examinedOf(endpoint: KeyId): Set<string> {
-    const examined = this.#examined.get(endpoint) ?? new Set()
-    this.#examined.set(endpoint, examined)
-    return examined
   }
 
   #total(): number {

@@ -28,8 +28,6 @@ export type OrderEvent =
   | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly state: ExecutorState; readonly at: Millis }
   /** The executor could not take the order up now: forgotten here, so that the next pull brings it again. */
   | { readonly kind: 'refused'; readonly indication: IndicationId }
-  /** The executor or its pipe started anew: what it had been offered must be offered again. */
-  | { readonly kind: 'executor-ready' }
   | { readonly kind: 'tick' }
 
 export type OrderEffect =
@@ -75,8 +73,6 @@ export class OrderMachine {
       case 'refused':
         this.#orders.delete(event.indication)
         return []
-      case 'executor-ready':
-        return [...this.#orders.values()].filter(({ stage }) => stage === 'offered' || stage === 'running').map(({ bundle }) => ({ kind: 'hand-over', bundle }))
       case 'tick':
         return this.#forget(now)
     }

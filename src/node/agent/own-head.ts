@@ -6,6 +6,8 @@
  * reaches none waits. An endpoint's own agent does not count its own queue, which may have been restored with it: when
  * no other endpoint answers it goes on, in a new life of the log, so that whatever they know there is no fork.
  */
+import { enoughEndpoints } from '../../base/enough-endpoints.ts'
+
 export type OwnHeadEvent =
   /** How many endpoints there are to be asked, as the charter says now. */
   | { readonly kind: 'others'; readonly count: number }
@@ -15,8 +17,6 @@ export type OwnHeadEvent =
   | { readonly kind: 'waited'; readonly for: 'second' | 'any' }
 
 export type OwnHeadDecision = { readonly kind: 'wait'; readonly for: 'second' | 'any' | null } | { readonly kind: 'release'; readonly inNewLife: boolean }
-
-const enough = 2
 
 export class OwnHead {
   readonly #isEndpoint: boolean
@@ -38,7 +38,7 @@ export class OwnHead {
 
   decide(): OwnHeadDecision {
     const count = this.#agreeing.size
-    if (count > 0 && (count >= Math.min(enough, this.#others) || this.#waited.has('second'))) return { kind: 'release', inNewLife: false }
+    if (count > 0 && (count >= enoughEndpoints(this.#others) || this.#waited.has('second'))) return { kind: 'release', inNewLife: false }
     if (count > 0) return { kind: 'wait', for: 'second' }
     if (!this.#isEndpoint) return { kind: 'wait', for: null }
     return this.#others === 0 || this.#waited.has('any') ? { kind: 'release', inNewLife: true } : { kind: 'wait', for: 'any' }

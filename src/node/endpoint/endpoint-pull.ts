@@ -5,7 +5,7 @@ import { WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { openIndication } from '../../trust/order.ts'
 import { chartersAfter } from '../../trust/charter-chain.ts'
-import { blameForEntries } from './misconduct.ts'
+import { faultOfAuthor } from '../../queue/misconduct.ts'
 import { pullRequestSchema, type PullAnswer, type PullRequest } from '../protocol/pull.ts'
 import type { Charters } from '../charters.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -30,7 +30,8 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const decoded = decodeShape(pullRequestSchema, message, limits.network.messageBytesMax)
   if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
   const request = decoded.value
-  if (request.entries.length > 0) blameForEntries(deps.network, agent, await deps.queue.merge(request.entries, agent, { durable: true }))
+  const fault = request.entries.length === 0 ? undefined : faultOfAuthor(await deps.queue.merge(request.entries, agent, { durable: true }))
+  if (fault !== undefined) deps.network.blame(agent, fault.code, fault.detail)
   await deps.queue.notePresence(request.presence, deps.clock.now())
   const lives = knownLivesOf(await deps.queue.headsOf(agent))
   const history = await readHistory(deps, agent, request.wanted)

@@ -9,7 +9,7 @@ import { limits } from '../../base/limits.ts'
 import { answerSync } from '../../queue/sync-answer.ts'
 import { encodableAnswer, encodableQuestion, syncAnswerSchema, syncProtocol, syncQuestionSchema } from '../../queue/sync-message.ts'
 import { SyncClient } from '../../queue/sync.ts'
-import { blameForHistory } from './misconduct.ts'
+import { faultOfEndpoint } from '../../queue/misconduct.ts'
 import { PullLoop } from '../pull-loop.ts'
 import type { Charters } from '../charters.ts'
 import type { KeyId } from '../../base/brand.ts'
@@ -108,7 +108,8 @@ export class EndpointSync {
 
   #merged(report: MergeReport, endpoint: KeyId): void {
     const { network, log, announce } = this.#deps
-    blameForHistory(network, endpoint, report)
+    const fault = faultOfEndpoint(report)
+    if (fault !== undefined) network.blame(endpoint, fault.code, fault.detail)
     if (report.accepted.length > 0) log.debug('entries came by sync', { endpoint, accepted: report.accepted.length })
     if (report.indications.length > 0 || report.controls.length > 0) announce(report)
   }

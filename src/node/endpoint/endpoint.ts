@@ -10,7 +10,7 @@ import { answerSubmit } from './endpoint-submit.ts'
 import { Directory } from './directory.ts'
 import { EndpointSync } from './endpoint-sync.ts'
 import { EnrolmentDesk } from './endpoint-enrol.ts'
-import { isGarbage } from '../network/conduct.ts'
+import { faultOfGossiper } from '../../queue/misconduct.ts'
 import { PayloadKeeper } from './payload-keeper.ts'
 import { enrolProtocol } from '../protocol/enrol.ts'
 import { outputProtocol } from '../protocol/output.ts'
@@ -79,10 +79,9 @@ export class Endpoint {
     network.handle(outputProtocol, ({ kind }) => kind !== 'guest', (from, message) => answerOutput({ ...this.#deps, holders: (agent) => [...this.#otherEndpoints(), agent] }, from, message))
     this.#sync.listen()
     this.#deps.gossip?.hearReceipts(async (entry, from) => {
-      const { rejections } = await this.#deps.queue.merge([entry], from)
-      if (rejections.length === 0) return 'accept'
-      // Whoever hands on what another wrote may have judged it by entries that are not here.
-      return rejections.some(({ code, entry: id, author }) => isGarbage(code) && (id === null || author === from)) ? 'reject' : 'ignore'
+      const report = await this.#deps.queue.merge([entry], from)
+      if (report.rejections.length === 0) return 'accept'
+      return faultOfGossiper(from, report) === undefined ? 'ignore' : 'reject'
     })
   }
 

@@ -3,7 +3,9 @@ import { Background } from '../../../src/base/background.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { MemoryStore } from '../../../src/base/memory-store.ts'
 import { LogKeeper } from '../../../src/node/agent/log-keeper.ts'
+import { drawIncarnation } from '../../../src/base/random.ts'
 import { OwnLog } from '../../../src/queue/own-log.ts'
+import { FillingStore } from '../../fixtures/filling-store.ts'
 import { copyStore } from '../../fixtures/store-copy.ts'
 import { randomOf, receipts, said, signerOf, World } from '../../queue/world.ts'
 import { RecordingLog } from '../in-memory.ts'
@@ -14,7 +16,7 @@ const world = new World()
 const { node } = world.agent('a')
 const order = world.order().id
 const endpoint = signerOf('one').key
-const { checkpointEntries, precautionLivesMax, strandedMs } = limits.ownLog
+const { barrenClaimsMax, checkpointEntries, precautionLivesMax, strandedMs } = limits.ownLog
 
 let opened = 0
 const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoint?: boolean; readonly others?: number } = {}) => {
@@ -25,9 +27,11 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
   const adopted: Uint8Array[] = []
   const failing = { adopt: false }
   let releases = 0
+  let retold = 0
   const keeper = new LogKeeper(
     {
       ownLog, log, timers: time, background: new Background(log),
+      retell: async () => void (retold += 1),
       adopt: async (statements) => {
         if (failing.adopt) throw new Error('the executor is gone')
         adopted.push(...statements)
@@ -48,7 +52,7 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
       await ownLog.checkpoint()
     }
   }
-  return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases }
+  return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases, retold: () => retold }
 }
 
 const all = (ownLog: OwnLog): KnownLife[] => ownLog.lives().map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence, frozenAt: null }))
@@ -111,6 +115,38 @@ test('what the executor could not write down is not kept here either, and is ask
   t.deepEqual([second.ownLog.lives().length, second.releases()], [2, 1])
 })
 
+const lifeOf = (name: string): KnownLife => ({ incarnation: drawIncarnation(randomOf(name)), sequence: 3, frozenAt: null })
+
+test('an endpoint that names ever new lives and shows none of them is soon asked by the timer alone', async (t) => {
+  const { hear } = await setUp()
+  let atOnce = 0
+  while (atOnce < 1000 && (await hear([lifeOf(`life ${atOnce}`)]))) atOnce += 1
+  t.is(atOnce, barrenClaimsMax)
+  t.false(await hear([lifeOf('one more')]))
+  t.false(await hear([]))
+  t.true(await hear([lifeOf('another')]), 'one that stopped is listened to again')
+})
+
+test('of what an endpoint claimed and did not show only that is remembered which it still claims', async (t) => {
+  const { hear } = await setUp()
+  const [first, second] = [lifeOf('first'), lifeOf('second')]
+  t.true(await hear([first, second]))
+  t.true(await hear([first, second]))
+  t.false(await hear([first, second]))
+  t.false(await hear([second]))
+  t.true(await hear([first, second]))
+})
+
+test('a log in which nothing was said makes the executor say every outcome again, before anything else; one that was used does not', async (t) => {
+  const { store, hear, ownLog, say, retold } = await setUp()
+  t.is(retold(), 1)
+  const unused = await copyStore(store)
+  await hear(all(ownLog))
+  await say(1)
+  t.is((await setUp({ store })).retold(), 0)
+  t.is((await setUp({ store: unused })).retold(), 1)
+})
+
 test('nothing is released before the own log is known, nor after a stop', async (t) => {
   const { hear, ownLog, releases, keeper, time } = await setUp({ others: 2 })
   await hear(all(ownLog))
@@ -118,6 +154,18 @@ test('nothing is released before the own log is known, nor after a stop', async 
   keeper.stop()
   await time.pass(60_000)
   t.is(releases(), 0)
+})
+
+test('an endpoint alone in its mesh, whose disk was full at its start, goes on once its own queue answers again', async (t) => {
+  const store = new FillingStore()
+  await setUp({ store, isEndpoint: true, others: 0 })
+  store.isFull = true
+  const { keeper, ownLog, releases } = await setUp({ store, isEndpoint: true, others: 0 })
+  t.deepEqual([releases(), store.refusals], [0, 1])
+  store.isFull = false
+  const { asked } = await keeper.ask(node.peer.key)
+  await keeper.hear(node.peer.key, asked, { acknowledged: [], history: [] })
+  t.deepEqual([releases(), ownLog.lives().length], [1, 2])
 })
 
 test('an endpoint alone in its mesh begins a new life at each start, but not for ever', async (t) => {

@@ -130,12 +130,6 @@ test('an order that the executor could not take up is forgotten, so that it can 
   t.deepEqual(kindsOf(machine.step(offered(), now)), ['received', 'hand-over'])
 })
 
-test('an executor that starts anew is handed what has not ended', (t) => {
-  t.deepEqual(kindsOf(after(offered()).step({ kind: 'executor-ready' }, now)), ['hand-over'])
-  t.deepEqual(kindsOf(after(offered(), stated('running')).step({ kind: 'executor-ready' }, now)), ['hand-over'])
-  t.deepEqual(kindsOf(after(offered(), stated('succeeded')).step({ kind: 'executor-ready' }, now)), [])
-})
-
 test('an order is remembered until its expiry and the clock tolerance have passed, and its payload with it', (t) => {
   const machine = after(offered(), stated('succeeded'))
   const { expiresAt } = indication.body
@@ -156,7 +150,7 @@ test('a detail that is too long for a receipt is cut', (t) => {
   t.true(effect?.kind === 'receipt' && effect.receipt.kind === 'agent' && effect.receipt.detail?.length === 1024)
 })
 
-const events = fc.array(fc.record({ what: fc.constantFrom('offer', 'offer-bad', 'wanted', 'fetched', 'fetch-failed', 'running', 'ended', 'refused', 'ready', 'tick'), of: fc.nat(2), passMs: fc.nat(3_000_000) }), { maxLength: 80 })
+const events = fc.array(fc.record({ what: fc.constantFrom('offer', 'offer-bad', 'wanted', 'fetched', 'fetch-failed', 'running', 'ended', 'refused', 'tick'), of: fc.nat(2), passMs: fc.nat(3_000_000) }), { maxLength: 80 })
 
 test('whatever happens, an order is handed over only after its verification, fetched by one fetch at a time, and not taken up again after its end', (t) => {
   fc.assert(
@@ -176,7 +170,6 @@ test('whatever happens, an order is handed over only after its verification, fet
           : what === 'wanted' ? { kind: 'wanted', indication: chosen.id }
           : what === 'running' || what === 'ended' ? { kind: 'stated', indication: chosen.id, state: what === 'ended' ? 'failed' : 'running', statement }
           : what === 'refused' ? { kind: 'refused', indication: chosen.id }
-          : what === 'ready' ? { kind: 'executor-ready' }
           : what === 'tick' ? { kind: 'tick' }
           : { kind: 'fetched', indication: chosen.id, outcome: what === 'fetched' ? accept(null) : reject('payload-unavailable') }
         // The driver reports the end of a fetch once, and only of one that it was told to make.
@@ -215,7 +208,6 @@ test('an order whose outcome was adopted is not taken up, until it is long expir
   t.deepEqual(kindsOf(after(adopted('running')).step(offered(), now)), ['received', 'hand-over'])
   const known = after(offered(), adopted('succeeded'))
   t.deepEqual(known.have(), [])
-  t.deepEqual(known.step({ kind: 'executor-ready' }, now), [])
   const old = after(adopted('succeeded'))
   old.step({ kind: 'tick' }, now + limits.indication.validityMsMax + limits.trust.clockToleranceMs + 1)
   t.deepEqual(kindsOf(old.step(offered(), now)), ['received', 'hand-over'])

@@ -272,3 +272,11 @@ test('forks are shown with the names of their authors, and of whoever thawed the
   const adminName = world.mesh.chain.current.admins[0]?.name ?? ''
   t.deepEqual(await pages({ kind: 'forks' }), [{ kind: 'forks', forks: [{ ...fork, thaw: { keep: other.id, admin: world.mesh.admin.key, adminName, at: madeAt } }] }])
 })
+
+test('an answer has no more rows than the bound, however many there are', async (t) => {
+  const { world, agents, submit, pages } = await setUp(128)
+  while (world.admin.entries.length * agents.length <= limits.query.rowsMax) world.order()
+  await submit()
+  const rows = (await pages({ kind: 'queue', agent: null, status: null })).flatMap((page) => (page.kind === 'queue' ? page.rows : []))
+  t.is(rows.length, limits.query.rowsMax)
+})

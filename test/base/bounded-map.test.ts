@@ -1,5 +1,5 @@
 import test from 'ava'
-import { BoundedMap } from '../../src/queue/bounded-map.ts'
+import { BoundedMap } from '../../src/base/bounded-map.ts'
 
 test('what was used last is there, what was not used for a while is forgotten', (t) => {
   const map = new BoundedMap<string, number>(4)
