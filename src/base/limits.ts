@@ -272,8 +272,6 @@ export const limits = {
     agentStableMs: 1 * minute,
     /** At a stop, how long the agent may take to keep the last statements, and then to end. */
     agentStopMs: 2 * second,
-    /** How long a release that was gone back to waits for an endpoint, to tell whether the other one or the network was at fault. */
-    updateCompareMs: 2 * minute,
     /** How often an executor looks whether its launcher still lives. */
     launcherLookMs: second,
     /** Between the word that a node has left and its end: its agent tells it to an endpoint, and asks once more whether it was heard. */

@@ -4,7 +4,7 @@
  * is said.
  */
 import { decodeRecord, verifyRecordSync } from '../record/record.ts'
-import { outputCidsOf, statementKind, type StatementBody } from '../record/statement.ts'
+import { outputsOf, statementKind, type StatementBody } from '../record/statement.ts'
 import type { Clock } from '../base/clock.ts'
 import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
 import type { Journal, Statement } from './journal.ts'
@@ -57,7 +57,7 @@ export class Adoption {
    */
   async retell(id: IndicationId | null): Promise<void> {
     const { journal, outputs, say } = this.#deps
-    for (const { body } of await journal.retell(id)) for (const cid of outputCidsOf(body)) outputs.claim(cid)
+    for (const { body } of await journal.retell(id)) for (const cid of outputsOf(body)) outputs.claim(cid)
     for (const statement of journal.unkept()) if (id === null || statement.body.indication === id) say(statement)
   }
 

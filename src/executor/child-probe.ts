@@ -21,6 +21,12 @@ export interface ProbeOptions {
 
 const { probeOutputBytesMax } = limits.executor
 
+/** Those that run: none outlives this process, unless it is killed. */
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const pid of running) killGroup(pid)
+})
+
 /** Never throws. Ends with its process; what that leaves of its group is killed. */
 export const probe = async (file: string, args: readonly string[], { environment, timeoutMs }: ProbeOptions): Promise<Probe> => {
   const parts: Uint8Array[] = []
@@ -32,11 +38,13 @@ export const probe = async (file: string, args: readonly string[], { environment
   }
   try {
     const child = spawn(file, args, { cwd: '/', env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    if (child.pid !== undefined) running.add(child.pid)
     child.stdout.on('data', keep)
     child.stderr.on('data', keep)
     const late = setTimeout(() => killGroup(child.pid), timeoutMs)
     const drained = Promise.allSettled([once(child.stdout, 'close'), once(child.stderr, 'close')])
     const [exitCode, signal] = (await once(child, 'exit').finally(() => clearTimeout(late))) as [number | null, string | null]
+    if (child.pid !== undefined) running.delete(child.pid)
     killGroup(child.pid)
     const stop = setTimeout(() => [child.stdout, child.stderr].forEach((stream) => stream.destroy()), limits.executor.drainMs)
     await drained

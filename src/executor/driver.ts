@@ -9,7 +9,7 @@ import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
-import { outputCidsOf } from '../record/statement.ts'
+import { outputsOf } from '../record/statement.ts'
 import { headOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
@@ -205,7 +205,7 @@ export class ExecutorDriver {
       log.warn('what the agent has kept could not be noted; it is told again after a restart', { detail: describeError(error) })
       return undefined
     })
-    for (const cid of statement === undefined ? [] : outputCidsOf(statement.body)) await outputs.release(cid)
+    if (statement !== undefined) for (const cid of outputsOf(statement.body)) await outputs.release(cid)
     if (journal.unkept().length === 0) this.#keptAll?.()
   }
 

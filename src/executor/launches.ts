@@ -3,7 +3,7 @@
  * output is what was expected, and what is removed afterwards.
  */
 import { toText } from '../base/bytes.ts'
-import { assert, describeError } from '../base/errors.ts'
+import { assert, describeError, isWritError } from '../base/errors.ts'
 import { reject, type Result } from '../base/result.ts'
 import { computeEnvironment } from './environment.ts'
 import { matchOutput } from './output-pattern.ts'
@@ -40,7 +40,7 @@ export class Launches {
 
   /** `isWanted` is asked when it is done: the order may have ended meanwhile. Errors: those of `prepareLaunch`, `cache-unusable`. */
   async prepare(order: Order, isWanted: () => boolean): Promise<Result<null>> {
-    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject(isWritError(error) ? error.code : 'cache-unusable', describeError(error)))
     if (!launch.ok) return launch
     if (isWanted()) this.#prepared.set(order.id, launch.value)
     return { ok: true, value: null }

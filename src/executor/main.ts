@@ -14,7 +14,7 @@ import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import { refuseLeft } from '../trust/file-left.ts'
 import { loadRestored } from '../trust/file-restored.ts'
-import { outputCidsOf } from '../record/statement.ts'
+import { outputsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
@@ -100,7 +100,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
-  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputCidsOf(body)))
+  const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   return new ExecutorDriver(
     {
       mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,

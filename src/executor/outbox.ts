@@ -4,7 +4,7 @@
  */
 import { describeError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { outputCidsOf } from '../record/statement.ts'
+import { outputsOf } from '../record/statement.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './child-channel.ts'
 import type { KeptOutputs } from './file-output.ts'
@@ -65,7 +65,7 @@ export class Outbox {
   }
 
   async #sendStatement({ id, body, bytes }: Statement): Promise<void> {
-    for (const cid of outputCidsOf(body)) {
+    for (const cid of outputsOf(body)) {
       for await (const chunk of this.#outputs.chunks(cid)) await this.#channel.send({ kind: 'output-chunk', cid, ...chunk })
     }
     await this.#channel.send({ kind: 'statement', statement: bytes })

@@ -14,7 +14,7 @@ export interface Update {
   readonly indication: IndicationId
   readonly slot: string
   readonly version: string
-  /** How long one attempt may take to prove itself. */
+  /** How long one attempt may take to prove itself, and the release before to find an endpoint where the other found none. */
   readonly trialSeconds: number
 }
 
@@ -50,11 +50,6 @@ export type UpdateEffect =
   | { readonly kind: 'prove'; readonly update: Update }
   | { readonly kind: 'conclude'; readonly update: Update; readonly outcome: Outcome }
 
-export interface UpdateMachineOptions {
-  /** How long the release before waits for an answer where the other had none. */
-  readonly compareMs: Millis
-}
-
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'waiting' | 'switching'; readonly update: Update }
@@ -64,12 +59,7 @@ type State =
 const failed = (code: string, detail: string): Outcome => ({ state: 'failed', code, detail })
 
 export class UpdateMachine {
-  readonly #options: UpdateMachineOptions
   #state: State = { kind: 'idle' }
-
-  constructor(options: UpdateMachineOptions) {
-    this.#options = options
-  }
 
   /** `now` by the steady clock. */
   step(event: UpdateEvent, now: Millis): UpdateEffect[] {
@@ -109,7 +99,7 @@ export class UpdateMachine {
         return []
       case 'back':
         if (place.reason !== 'overdue' || !place.isUp) return this.#conclude(update, failed('release-failed', `the release ${update.version} was given up (${place.reason}), the one before runs again`))
-        this.#state = { kind: 'comparing', update, until: now + this.#options.compareMs }
+        this.#state = { kind: 'comparing', update, until: now + update.trialSeconds * 1000 } // as long as the other had
         return [{ kind: 'ask-for-contact' }]
     }
   }

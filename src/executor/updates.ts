@@ -3,7 +3,6 @@
  * outcome is known when the release has proved itself, or the one before runs again.
  */
 import { assert, describeError } from '../base/errors.ts'
-import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { checkShape } from '../base/schema.ts'
 import { releaseOptionsSchema } from '../record/format-options.ts'
@@ -39,7 +38,7 @@ export interface UpdatesDeps extends Succession {
 
 export class Updates {
   readonly #deps: UpdatesDeps
-  readonly #machine = new UpdateMachine({ compareMs: limits.executor.updateCompareMs })
+  readonly #machine = new UpdateMachine()
   readonly #mutex = new Mutex()
   #current: Update | null = null
   #cancelTick: () => void = () => undefined

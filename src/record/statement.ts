@@ -55,9 +55,6 @@ export type StatementBody = v.InferOutput<typeof statementSchema>
 /** Signed by `executor`. */
 export const statementKind: RecordKind<StatementBody> = { type: 'statement', schema: statementSchema, sizeBytesMax: limits.record.statementBytesMax }
 
-/** All that was written and is told here. */
-export const outputsOf = ({ stdout, stderr, files = [] }: Pick<StatementBody, 'stdout' | 'stderr' | 'files'>): Output[] =>
-  [stdout, stderr, ...files.map(({ output }) => output)].filter((output) => output !== null)
-
-/** Those of which more was kept than a head. */
-export const outputCidsOf = (told: Parameters<typeof outputsOf>[0]): string[] => outputsOf(told).flatMap(({ cid }) => (cid === null ? [] : [cid]))
+/** CIDs of what lies beside it: of its outputs and captured files that are more than a head. */
+export const outputsOf = ({ stdout, stderr, files = [] }: StatementBody): string[] =>
+  [stdout, stderr, ...files.map(({ output }) => output)].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))

@@ -7,11 +7,13 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { eventually } from '../fixtures/eventually.ts'
+import { processesIn } from '../processes/process-table.ts'
 import { MeshProcesses, type Outcome, type Shown } from '../processes/mesh-processes.ts'
 
 const mesh = new MeshProcesses({ agents: { web: ['role=web'], db: ['role=db'] } })
 const builder = fileURLToPath(new URL('../../scripts/release.ts', import.meta.url))
 let folder = ''
+let killCount = 0
 
 test.before(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'writ-releases-'))
@@ -46,9 +48,14 @@ const update = async (directory: string, ...args: readonly string[]): Promise<Ou
 
 const releaseOf = async (name: string): Promise<string> => JSON.parse(await mesh.must('status', '--home', mesh.home(name), '--json')).release
 
+const releasesOf = (name: string): string => path.join(mesh.home(name), 'executor', 'releases')
+
+const isOnTrial = (name: string): boolean => existsSync(path.join(releasesOf(name), 'trying'))
+
+const processesOf = (name: string): number[] => processesIn(mesh.home(name))
+
 const slotsOf = (name: string): string[] => {
-  const releases = path.join(mesh.home(name), 'executor', 'releases')
-  return readdirSync(releases, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+  return readdirSync(releasesOf(name), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
 }
 
 test.serial('every node, endpoints too, goes from one release to the next, and orders go on', async (t) => {
@@ -89,6 +96,23 @@ test.serial('an older release needs a flag', async (t) => {
   t.is((await update(path.join(folder, '0.2.0'), '--nodes', 'web')).code, 0)
 })
 
+test.serial('in an outage nothing is known of a release, and it is given up without a verdict', async (t) => {
+  const next = await build('0.5.0')
+  const order = (await mesh.must('update', '--home', mesh.admin, '--release', next, '--nodes', 'web', '--trial', '4s', '--detach')).trim()
+  await eventually(() => isOnTrial('web'), Boolean, 20_000, 1)
+  const endpoints = mesh.endpoints.flatMap((name) => mesh.findExecutor(name) ?? [])
+  for (const name of mesh.endpoints) await mesh.kill(name, 'both')
+  t.is(endpoints.length, 2)
+  await eventually(() => isOnTrial('web'), (trial) => !trial, 30_000)
+  await eventually(() => mesh.running('web').log.text, (text) => text.includes('"code":"inconclusive"'), 30_000)
+  for (const name of mesh.endpoints) await mesh.start(name)
+  const view = await mesh.shown(order, ({ rows }) => rows[0]?.state === 'failed', { deadlineMs: 60_000 })
+  t.is(view.rows[0]?.code, 'inconclusive')
+  t.is(await releaseOf('web'), '0.2.0')
+  t.is((await update(next, '--nodes', 'web')).code, 0)
+  t.is(await releaseOf('web'), '0.5.0')
+})
+
 test.serial('a running order ends before the switch, and none runs twice', async (t) => {
   const [ran, go] = [path.join(folder, 'ran'), path.join(folder, 'go')]
   const first = await mesh.order('--nodes', 'db', '--', 'sh', '-c', `echo first >> ${ran}; while [ ! -e ${go} ]; do sleep 0.05; done`)
@@ -103,5 +127,32 @@ test.serial('a running order ends before the switch, and none runs twice', async
   t.is((await mesh.show(first)).rows[0]?.state, 'succeeded')
   t.is(await releaseOf('db'), '0.4.0')
   t.deepEqual(readFileSync(ran, 'utf8').trim().split('\n'), ['first', 'third'])
-  t.false(existsSync(path.join(mesh.home('db'), 'executor', 'releases', 'trying')))
+  t.false(isOnTrial('db'))
 })
+
+/** Each kill comes at a mark that the update leaves on its way. Wherever it comes, the node ends on a good release with one receipt, and works. */
+for (const [what, victim, hasCome, states] of [
+  ['an executor with its launcher while the release is staged', 'executor', () => slotsOf('db').length > 1, ['succeeded', 'interrupted']],
+  ['a launcher right after the switch', 'launcher', () => isOnTrial('db'), ['succeeded']],
+  ['an executor on trial', 'executor', () => isOnTrial('db'), ['succeeded']],
+  ['an agent on trial', 'agent', () => isOnTrial('db') && mesh.findAgent('db') !== undefined, ['succeeded']]
+] as const) {
+  test.serial(`SIGKILL to ${what}: the node ends on a good release, with one receipt`, async (t) => {
+    const kills = (killCount += 1)
+    const next = await build(`0.6.${kills}`)
+    const order = (await mesh.must('update', '--home', mesh.admin, '--release', next, '--nodes', 'db', '--trial', '20s', '--detach')).trim()
+    await eventually(hasCome, Boolean, 20_000, 1)
+    if (victim === 'launcher') await mesh.killLauncher('db')
+    else await mesh.kill('db', victim)
+    if (victim !== 'agent') {
+      await eventually(() => processesOf('db'), ({ length }) => length === 0, 10_000)
+      await mesh.start('db')
+    }
+    const { rows } = await mesh.shown(order, (view) => states.some((state) => state === view.rows[0]?.state), { deadlineMs: 60_000 })
+    const good = rows[0]?.state === 'succeeded' ? `0.6.${kills}` : undefined
+    if (good !== undefined) t.is(await releaseOf('db'), good)
+    t.is((await mesh.run('--nodes', 'db', '--', 'true')).code, 0)
+    t.false(isOnTrial('db'))
+    t.is(slotsOf('db').length, 1)
+  })
+}

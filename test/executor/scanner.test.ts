@@ -6,6 +6,7 @@ import { packTree } from '../../src/api/file-tree.ts'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { fillCommand } from '../../src/executor/command-line.ts'
 import { fileExecutables } from '../../src/executor/file-executables.ts'
+import { encodeTree } from '../../src/record/tree.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
 import { openWorkbench, orderFrom, scriptOrder, type TestOrder } from './workbench.ts'
@@ -97,6 +98,28 @@ const isUnknown = test.macro({
 test('fails', isUnknown, (scanner) => ({ ...scanner, command: [scanner.command[0] ?? '', '/no/signatures', '{payload}'] }))
 test('is not installed', isUnknown, (scanner) => ({ ...scanner, command: ['/no/such/scanner'] }))
 test('kills itself', isUnknown, (scanner) => ({ ...scanner, command: ['sh', '-c', 'kill -9 $$', '{payload}'] }))
+
+test('scans follow each other, whatever the number of orders', async (t) => {
+  const { directory } = await prepare(t)
+  const program = path.join(directory, 'alone')
+  await writeFile(program, `#!/bin/sh\nmkdir ${directory}/lock || exit 2\nsleep 0.05\nrmdir ${directory}/lock\n`)
+  await chmod(program, 0o755)
+  const bench = await openWorkbench(t, { scanner: { command: [program], infectedExitCodes: [1] } })
+  const orders = Array.from({ length: 4 }, () => scriptOrder('true\n'))
+  await Promise.all(orders.map((order) => bench.agent.send({ kind: 'order', bundle: order.bundle })))
+  for (const { id } of orders) t.is((await bench.agent.outcome(id)).state, 'succeeded')
+})
+
+test('a tree whose files are not what it says is no tree to the scanner either', async (t) => {
+  const { directory, scanner } = await prepare(t)
+  const entry = { kind: 'file' as const, path: 'a', mode: 0o644, owner: null, group: null, sizeBytes: 1, sha256: '0'.repeat(64) }
+  const tree = encodeTree({ root: { mode: 0o755, owner: null, group: null }, entries: [entry] })
+  if (!tree.ok) return t.fail(tree.detail)
+  const order = orderFrom(concatBytes([tree.value.head, Uint8Array.of(1)]), { format: 'files', options: { to: path.join(directory, 'placed') } })
+  const { outcome, hasRun } = await scanOrder(t, directory, scanner, order, 'placed')
+  t.like(outcome, { state: 'rejected', code: 'bad-tree' })
+  return t.false(hasRun)
+})
 
 test('paths take the place of {payload}, or come last', (t) => {
   t.deepEqual(fillCommand(['scan', '--file={payload}', '-q'], ['/a', '/$&b']), ['scan', '--file=/a', '--file=/$&b', '-q'])

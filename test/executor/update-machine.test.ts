@@ -4,13 +4,13 @@ import { UpdateMachine, type Update, type UpdateEffect, type UpdateEvent, type U
 import { commandOrder } from './workbench.ts'
 
 const update: Update = { indication: commandOrder(['true']).id, slot: '0.2.0-abc', version: '0.2.0', trialSeconds: 60 }
-const compareMs = 1000
+const compareMs = update.trialSeconds * 1000
 
 type Happening = UpdateEvent | { readonly kind: 'wait'; readonly ms: number }
 
 /** What a machine wants after each event, at times a second's thousandth apart unless an event says otherwise. */
 const play = (...events: readonly Happening[]): string[][] => {
-  const machine = new UpdateMachine({ compareMs })
+  const machine = new UpdateMachine()
   let now = 0
   return events.flatMap((event) => {
     if (event.kind === 'wait') {

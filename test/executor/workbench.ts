@@ -16,8 +16,8 @@ import { FileOutputs } from '../../src/executor/file-output.ts'
 import { Journal } from '../../src/executor/journal.ts'
 import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
+import { outputsOf } from '../../src/record/statement.ts'
 import { controlKind } from '../../src/record/control.ts'
-import { outputCidsOf } from '../../src/record/statement.ts'
 import { sealRecord } from '../../src/record/record.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
@@ -82,7 +82,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const directory = settings.directory ?? (await temporaryDirectory(t))
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
-  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputCidsOf(body)))
+  const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   const formats = createFormats({ configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json'), launcher: null })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)

@@ -1,6 +1,7 @@
 /** What only programs of the system can do for a job: exchange two directories, lock one, look up users, run a check. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { lstat } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { describeError, WritError } from '../../base/errors.ts'
 
@@ -22,17 +23,18 @@ export const exchange = async (left: string, right: string): Promise<void> => {
     ...(renameat2 === undefined ? [] : [['perl', ['-e', exchangePerl, String(renameat2), left, right]] as const]),
     ['python3', ['-c', exchangePython, left, right]]
   ]
+  const moved = await inodeOf(left)
   const failures: string[] = []
   for (const [file, args] of ways) {
-    try {
-      await run(file, args)
-      return
-    } catch (error) {
-      failures.push(`${file}: ${lastLine(describeError(error))}`)
-    }
+    const failure = await run(file, args).then(() => 'it did nothing', (error: unknown) => lastLine(describeError(error)))
+    // Not what the program says counts: one that was ended right after the step must not be followed by another, which would undo it.
+    if ((await inodeOf(right)) === moved) return
+    failures.push(`${file}: ${failure}`)
   }
   throw new WritError('cannot-exchange', `${right} cannot be replaced in one step (${failures.join('; ')}): mv of coreutils 9.5, perl or python3 is needed, and a file system that can exchange`, { details: { path: right } })
 }
+
+const inodeOf = async (path: string): Promise<bigint> => (await lstat(path, { bigint: true })).ino
 
 const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? ''
 
@@ -61,9 +63,14 @@ export const makeWritable = async (path: string): Promise<void> => {
   await run('chmod', ['-R', 'u+rwX', '--', path])
 }
 
-/** The exit code of a shell command whose output is this process's own; null when a signal ended it. */
-export const runShell = async (command: string): Promise<number | null> => {
+/**
+ * The exit code of a shell command whose output is this process's own; null when a signal ended it. It is not waited for
+ * beyond `stopped`: who ignores that is killed with the process group.
+ */
+export const runShell = async (command: string, stopped: AbortSignal): Promise<number | null> => {
+  if (stopped.aborted) return null
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['ignore', 'inherit', 'inherit'] })
-  const [exitCode] = (await once(child, 'exit')) as [number | null]
+  const [exitCode] = (await Promise.race([once(child, 'exit'), once(stopped, 'abort').then(() => [null])])) as [number | null]
+  child.unref()
   return exitCode
 }

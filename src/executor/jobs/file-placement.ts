@@ -30,7 +30,7 @@ export const placeFiles: Job = async function* ({ args: [payloadPath = '', to = 
       throw before
     }
     await place.enter()
-    const exitCode = postCheck === undefined ? 0 : await runShell(postCheck)
+    const exitCode = postCheck === undefined ? 0 : await runShell(postCheck, stopped)
     const failure = refusal() ?? (exitCode === 0 ? null : new WritError('post-check-failed', `the post-check ended with ${exitCode === null ? 'a signal' : `exit code ${exitCode}`}; what was in its place before is there again`))
     if (failure !== null) {
       await place.leave()

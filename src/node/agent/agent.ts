@@ -6,7 +6,7 @@ import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
 import { release } from '../../base/release.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
-import { outputCidsOf, statementKind } from '../../record/statement.ts'
+import { outputsOf, statementKind } from '../../record/statement.ts'
 import { chartersAfter, sharedVersions } from '../../trust/charter-chain.ts'
 import { judgeOrder, openIndication, type Indication, type Targetable } from '../../trust/order.ts'
 import { OrderMachine, type OrderEffect, type OrderEvent } from './order-machine.ts'
@@ -227,7 +227,7 @@ export class Agent {
     const statement = decoded.ok ? verifyRecordSync(decoded.value, [decoded.value.body.executor]) : decoded
     if (!statement.ok) return this.#deps.log.error('the executor sent a statement that cannot be read', { code: statement.code })
     const { indication, state } = statement.value.body
-    for (const cid of outputCidsOf(statement.value.body)) await this.#deps.outputs.due(cid)
+    for (const cid of outputsOf(statement.value.body)) await this.#deps.outputs.due(cid)
     this.#step({ kind: 'stated', indication, state, statement: bytes })
   }
 
