@@ -18,7 +18,7 @@ home=$1
 shift
 releases=$home/executor/releases
 export WRIT_LAUNCHER=1 WRIT_LAUNCHER_PID=$$
-child='' watchdog='' nap='' stopping='' delay=1
+child='' nap='' stopping='' delay=1
 
 say() {
   printf '{"level":"%s","time":"%s","process":"launcher","msg":"%s"}\n' "$1" "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" "$2" >&2
@@ -72,17 +72,23 @@ copy_log() {
   { ulimit -f 2048 && exec tee "$releases/attempt.log"; } <"$releases/attempt.pipe" 2>/dev/null | exec cat >&2
 }
 
+# Whether for this many seconds the executor goes on without having proved itself, and its launcher lives.
+goes_on() {
+  left=$1
+  while [ "$left" -gt 0 ]; do
+    sleep 1
+    kill -0 "$$" && kill -0 "$child" && is_unproved || return 1
+    left=$((left - 1))
+  done
+}
+
 watch_trial() {
   exec 9>&-
-  trap 'kill "$nap" 2>/dev/null; exit' TERM
-  sleep "$seconds" & nap=$!
-  wait "$nap"
-  kill -0 "$$" && is_unproved || exit # a launcher that was killed has no trial any more
+  trap - TERM INT HUP
+  goes_on "$seconds" || exit
   : >"$releases/overdue"
   kill -TERM "$child"
-  sleep 10 & nap=$!
-  wait "$nap"
-  kill -KILL "$child"
+  goes_on 10 && kill -KILL "$child"
 }
 
 launch() {
@@ -95,15 +101,13 @@ launch() {
     mkfifo -m 600 "$releases/attempt.pipe"
     copy_log &
     "$@" >"$releases/attempt.pipe" 2>&1 9>&- & child=$!
-    watch_trial </dev/null >/dev/null 2>&1 & watchdog=$!
+    watch_trial </dev/null >/dev/null 2>&1 &
   fi
   [ -z "$stopping" ] || kill -TERM "$child"
   wait "$child"
   code=$?
   while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
   child=''
-  [ -z "$watchdog" ] || kill "$watchdog" 2>/dev/null
-  watchdog=''
 }
 
 pause() {

@@ -98,11 +98,11 @@ test.serial('an older release needs a flag', async (t) => {
 
 test.serial('in an outage nothing is known of a release, and it is given up without a verdict', async (t) => {
   const next = await build('0.5.0')
+  const endpoints = mesh.endpoints.map((name) => mesh.agentOf(name))
   const order = (await mesh.must('update', '--home', mesh.admin, '--release', next, '--nodes', 'web', '--trial', '4s', '--detach')).trim()
   await eventually(() => isOnTrial('web'), Boolean, 20_000, 1)
-  const endpoints = mesh.endpoints.flatMap((name) => mesh.findExecutor(name) ?? [])
+  for (const pid of endpoints) process.kill(pid, 'SIGKILL') // all at once: a trial takes half a second
   for (const name of mesh.endpoints) await mesh.kill(name, 'both')
-  t.is(endpoints.length, 2)
   await eventually(() => isOnTrial('web'), (trial) => !trial, 30_000)
   await eventually(() => mesh.running('web').log.text, (text) => text.includes('"code":"inconclusive"'), 30_000)
   for (const name of mesh.endpoints) await mesh.start(name)

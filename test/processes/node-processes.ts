@@ -144,7 +144,7 @@ export class NodeProcesses {
   /** None while it waits to be started again. */
   findExecutor(name: string): number | undefined {
     const launcher = this.#nodes.get(name)?.child.pid
-    return launcher === undefined ? undefined : childrenOf(launcher).find((pid) => commandOf(pid).includes('executor.js'))
+    return launcher === undefined ? undefined : childrenOf(launcher).find((pid) => isExecutor(commandOf(pid)))
   }
 
   /** The process id of a node's agent. */
@@ -195,6 +195,9 @@ export class NodeProcesses {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
+
+/** A launcher's own helpers carry its command, which names the installed executor. */
+const isExecutor = (command: string): boolean => command.includes('executor.js') && !command.includes('launcher.sh')
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
