@@ -25,7 +25,7 @@ export const runFootprint = async (tell: Tell): Promise<Report> => {
   if (node === undefined || endpoint === undefined) throw new Error('a process is missing')
   tell(`letting it settle, then watching it for ${idleMs / 1000} s`)
   await delay(settleMs)
-  const processes = { 'bare Node': bare, executor: node.executor, agent: node.agent, "endpoint's executor": endpoint.executor, "endpoint's agent": endpoint.agent }
+  const processes = { 'bare Node': bare, launcher: node.launcher, executor: node.executor, agent: node.agent, "endpoint's executor": endpoint.executor, "endpoint's agent": endpoint.agent }
   const idle = await watchIdle(processes)
   tell('starting a node several times')
   await node.stop()
@@ -63,9 +63,10 @@ const measureStarts = async (scope: Scope, library: Library): Promise<Starts> =>
   return { joinedMs: round(median(joined)), contactMs: round(median(contact)), bareNodeMs: round(median(bare)) }
 }
 
-const report = (idle: Record<'bare Node' | 'executor' | 'agent' | "endpoint's executor" | "endpoint's agent", Footprint>, starts: Starts): Report => {
+const report = (idle: Record<'bare Node' | 'launcher' | 'executor' | 'agent' | "endpoint's executor" | "endpoint's agent", Footprint>, starts: Starts): Report => {
   const bare = idle['bare Node']
   const rows = Object.entries(idle).map(([name, { rssMiB, pssMiB, idleCpuPercent }]) => [name, `${rssMiB} MiB`, `${round(rssMiB / bare.rssMiB, 2)} ×`, `${pssMiB} MiB`, `${idleCpuPercent} %`])
+  const together = round((idle.launcher.rssMiB + idle.executor.rssMiB + idle.agent.rssMiB) / bare.rssMiB, 2)
   const startRows = [['bare Node, start to end', `${starts.bareNodeMs} ms`], ['writ start to "joined"', `${starts.joinedMs} ms`], ["writ start to an endpoint's answer", `${starts.contactMs} ms`]]
   return {
     measurements: { memory: 'rss', idle, starts, settleMs, idleMs, startsMeasured },
@@ -73,6 +74,7 @@ const report = (idle: Record<'bare Node' | 'executor' | 'agent' | "endpoint's ex
     goals: [
       atMost('agent memory', round(idle.agent.rssMiB / bare.rssMiB, 2), 2.2, "× bare Node's RSS"),
       atMost('executor memory', round(idle.executor.rssMiB / bare.rssMiB, 2), 1.4, "× bare Node's RSS"),
+      atMost('launcher, executor and agent together', together, 3.7, "× bare Node's RSS"),
       atMost('start to joined', starts.joinedMs, 500, 'ms'),
       atMost("start to an endpoint's answer", starts.contactMs, 500, 'ms'),
       atMost('agent idle CPU', idle.agent.idleCpuPercent, 1, '% of a core'),

@@ -14,6 +14,7 @@ export const loadLibrary = (): Promise<Library> => import('writ')
 
 export interface RunningNode {
   readonly name: string
+  readonly launcher: number
   readonly executor: number
   readonly agent: number
   /** From the spawn of `writ start` to the line that says it joined. */
@@ -43,11 +44,12 @@ export const startNode = async (scope: Scope, library: Library, name: string): P
   const joinedMs = performance.now() - startedAt
   const contactAt = await until(`${name} has contact`, async () => {
     const { live } = await library.readStatus({ home })
-    return live?.pid === node.pid && live.lastContactAt !== null ? live.lastContactAt : undefined
+    return live !== null && childrenOf(node.pid).includes(live.pid) && live.lastContactAt !== null ? live.lastContactAt : undefined
   })
-  const [agent] = childrenOf(node.pid)
-  if (agent === undefined) throw new Error(`${name} has no agent process`)
-  return { name, executor: node.pid, agent, joinedMs, contactMs: contactAt - startedAtEpoch, stop: () => node.stop() }
+  const [executor] = childrenOf(node.pid)
+  const [agent] = executor === undefined ? [] : childrenOf(executor)
+  if (executor === undefined || agent === undefined) throw new Error(`${name} lacks a process`)
+  return { name, launcher: node.pid, executor, agent, joinedMs, contactMs: contactAt - startedAtEpoch, stop: () => node.stop() }
 }
 
 /** Two endpoints, and `agents` nodes with the label `bench=agent`; returns when everyone was heard of at an endpoint. */

@@ -71,7 +71,7 @@ export class Jobs {
         if (!this.#running.delete(job)) return
         cancel()
         ledger.noteEnd(self.key, indication, end)
-        resolve({ ...end, spawnError: null, stdout: say(`${launch.file}\n`), stderr: null })
+        resolve({ ...end, spawnError: null, stdout: say(`${launch.file}\n`), stderr: null, files: [] })
       }
     }
     this.#running.add(job)
@@ -81,6 +81,6 @@ export class Jobs {
   }
 }
 
-const noResult: RunResult = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null }
+const noResult: RunResult = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null, files: [] }
 
 const say = (text: string): Output => ({ head: utf8(text), sizeBytes: text.length, cid: null, keptBytes: text.length })

@@ -138,7 +138,11 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       baseEnvironment: { executor: member.executor.key, path: '/bin', home: '/', lang: 'C' },
       killOrphans: async (orders) => jobs.kill(orders),
       noteAhead: () => undefined,
+      left: () => undefined,
+      machine: { versionOf: async () => undefined, diskOf: async () => undefined, facts: async () => ({}) },
+      scan: async () => accept(null),
       saveCharters: deps.saveCharters,
+      succession: null,
       fatal: deps.fatal
     },
     {

@@ -8,7 +8,8 @@ import { isAuthorised } from '../trust/order.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { WritError } from '../base/errors.ts'
 import { withAdminLog } from './admin-log.ts'
-import { buildIndication, buildPayload, findNode, resolveTarget } from './order-building.ts'
+import { buildIndication, findNode, resolveTarget } from './order-building.ts'
+import { buildPayload } from './payload-building.ts'
 import { openAdminConnection, type AdminConnection } from './admin-connection.ts'
 import { appendEntry, askLives, submitEntry } from './submission.ts'
 import { buildThaw, chooseBranch } from './fork-choice.ts'
@@ -87,13 +88,12 @@ class MeshAdmin implements Admin {
     return this.#views({ kind: 'order', prefix: indication, follow: true }, options.signal)
   }
 
-  async *logs(indication: string, options: { readonly agent?: string } = {}): AsyncIterable<LogChunk> {
+  async *logs(indication: string, options: { readonly agent?: string; readonly file?: string } = {}): AsyncIterable<LogChunk> {
     const { rows } = await this.show(indication)
     const wanted = options.agent === undefined ? undefined : findNode(options.agent, await this.nodes()).key
     for (const row of rows) {
       if (wanted !== undefined && row.agent !== wanted) continue
-      for (const [stream, output] of [['stdout', row.stdout], ['stderr', row.stderr]] as const) {
-        if (output === null || output.sizeBytes === 0) continue
+      for (const { stream, output } of planStreams(row, options.file)) {
         for await (const bytes of this.#output(row.agent, output)) yield { agent: row.agent, agentName: row.agentName, stream, bytes }
       }
     }
@@ -155,6 +155,11 @@ class MeshAdmin implements Admin {
     const [endpoint] = await this.#connection.session.contact()
     if (endpoint !== undefined) yield* fetchOutput(this.#connection.network, endpoint, { cid: output.cid, agent, local: false })
   }
+}
+
+const planStreams = ({ stdout, stderr, files = [] }: QueueRow, file?: string): readonly Readonly<{ stream: LogChunk['stream']; output: Output }>[] => {
+  if (file !== undefined) return files.flatMap(({ name, output }) => (name === file ? [{ stream: 'stdout', output }] : []))
+  return ([['stdout', stdout], ['stderr', stderr]] as const).flatMap(([stream, output]) => (output === null || output.sizeBytes === 0 ? [] : [{ stream, output }]))
 }
 
 const refuseForbidden = (charter: Parameters<typeof isAuthorised>[0], admin: KeyId, format: string, nodes: readonly NodeRow[]): void => {

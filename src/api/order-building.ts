@@ -1,24 +1,23 @@
 /** From an operator's draft to the indication's body: whom it is for, what it runs, how long it is good. */
-import { basename } from 'node:path'
 import { WritError } from '../base/errors.ts'
 import { compareText } from '../base/bytes.ts'
 import { drawNonce } from '../base/random.ts'
-import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { systemRandom } from '../base/system-random.ts'
-import { indicationKind, type IndicationBody, type PayloadRef, type Target } from '../record/indication.ts'
+import { indicationKind, type IndicationBody, type Target } from '../record/indication.ts'
 import { checkShape } from '../base/schema.ts'
-import { readScript } from './file-script.ts'
 import { matchesSelector, parseSelector } from '../trust/selector.ts'
 import { compilePattern } from '../trust/order.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import type { Content } from '../content/content.ts'
-import type { DraftPayload, DraftTarget, OrderDraft } from './types.ts'
+import type { BuiltPayload } from './payload-building.ts'
+import type { DraftTarget, OrderDraft } from './types.ts'
 import type { KeyId } from '../base/brand.ts'
 import type { NodeRow } from '../queue/views.ts'
 
 const defaultTimeoutMs = 60_000
+/** They are downloaded, unpacked and set up. */
+const packageTimeoutMs = 900_000
 const defaultExpiryMs = 3_600_000
 
 export interface ResolvedTarget {
@@ -63,26 +62,6 @@ export const findNode = (name: string, nodes: readonly NodeRow[]): NodeRow => {
   return only
 }
 
-export interface BuiltPayload {
-  readonly ref: PayloadRef
-  readonly format: string
-  readonly name: string
-  /** The bytes, when they are small enough to travel beside the indication. */
-  readonly inline: Uint8Array | null
-}
-
-/** Stores the payload where endpoints can fetch it. Errors: `payload-too-large`, `script-unreadable`, `bad-order`. */
-export const buildPayload = async (payload: DraftPayload, content: Content): Promise<BuiltPayload> => {
-  if (payload.kind === 'command') {
-    const [command] = payload.argv
-    if (command === undefined || command === '') throw new WritError('bad-order', 'there is no command to run')
-    const ref = await content.add(encodeCbor({ argv: payload.argv }))
-    return { ref, format: 'command', name: payload.argv.join(' '), inline: await content.readInline(ref) }
-  }
-  const ref = await content.add(readScript(payload.file))
-  return { ref, format: 'script', name: basename(payload.file), inline: await content.readInline(ref) }
-}
-
 /** Errors: `bad-order` (every problem with its path), `bad-pattern`. */
 export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, payload: BuiltPayload, admin: KeyId, chain: CharterChain): IndicationBody => {
   const now = systemClock.now()
@@ -91,6 +70,7 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     const pattern = compilePattern(output)
     if (!pattern.ok) throw new WritError(pattern.code, `the expected output is no regular expression: ${pattern.detail}`)
   }
+  const captures = [...new Set([...payload.captures, ...(draft.captures ?? [])])]
   const body: IndicationBody = {
     mesh: chain.mesh,
     admin,
@@ -101,13 +81,15 @@ export const buildIndication = (draft: OrderDraft, resolved: ResolvedTarget, pay
     repository: { kind: 'mesh' },
     parameters: { ...draft.parameters },
     environment: { ...draft.environment },
+    ...(Object.keys(payload.options).length === 0 ? {} : { options: payload.options }),
+    ...(captures.length === 0 ? {} : { captures }),
     target: resolved.target,
-    prerequisites: { executables: [] },
+    prerequisites: draft.requires ?? { executables: [] },
     expected: { exitCode: draft.expectedExitCode ?? 0, output },
     createdAt: now,
     notBefore: now,
     expiresAt: now + (draft.expiresInMs ?? defaultExpiryMs),
-    timeoutMs: draft.timeoutMs ?? defaultTimeoutMs,
+    timeoutMs: draft.timeoutMs ?? (payload.format === 'package' ? packageTimeoutMs : defaultTimeoutMs),
     idempotent: draft.idempotent ?? false,
     priority: 5,
     charterVersion: chain.current.version

@@ -6,6 +6,7 @@ import { readFileGuarded } from '../base/file-durable.ts'
 import { release } from '../base/release.ts'
 import { toText } from '../base/bytes.ts'
 import { listSetAside, loadCharters, loadCredential, openNodeHome } from '../trust/file-home.ts'
+import { hasLeft } from '../trust/file-left.ts'
 import { loadRestored } from '../trust/file-restored.ts'
 import { isRunning } from './system-process.ts'
 import type { LiveStatus } from '../node/file-status.ts'
@@ -35,6 +36,7 @@ export const readStatus = async (options: { readonly home: string }): Promise<No
     mesh: { id: credential.body.mesh, name: home.config.meshName },
     release: live?.release ?? release,
     setAside: listSetAside(home.paths),
+    left: hasLeft(home.paths),
     restored: loadRestored(home.paths),
     running: live !== null && isRunning(live.pid, home.paths.journal),
     live

@@ -4,6 +4,7 @@
 import type { IndicationId, KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { LiveStatus } from '../node/file-status.ts'
 import type { ForkRow } from '../node/protocol/query.ts'
+import type { Prerequisites } from '../record/indication.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
 
 /** Who an order is for. Names are those of `writ nodes`. */
@@ -12,8 +13,25 @@ export type DraftTarget =
   | { readonly kind: 'select'; readonly selector: string }
   | { readonly kind: 'nodes'; readonly names: readonly string[] }
 
-/** What is to be run. `command` runs without a shell; a script's file may be of any size up to the payload limit. */
-export type DraftPayload = { readonly kind: 'command'; readonly argv: readonly string[] } | { readonly kind: 'script'; readonly file: string }
+/** What is to be run; docs/FORMATS.md says how. */
+export type DraftPayload =
+  /** Without a shell. */
+  | { readonly kind: 'command'; readonly argv: readonly string[] }
+  /** The file may be of any size up to the payload limit. `interpreter` (a name, or an absolute path) instead of the one that its first line names. */
+  | { readonly kind: 'script'; readonly file: string; readonly interpreter?: string }
+  /** All below `directory` takes the place of `to`, an absolute path, as a whole; owned by whoever runs the node where no owner is named. */
+  | { readonly kind: 'files'; readonly directory: string; readonly to: string; readonly owner?: string; readonly group?: string; readonly postCheck?: string }
+  /** A release as `npm run release` makes it: each node tries it, and goes back where it does not prove itself in `trialSeconds` (120 when absent). */
+  | { readonly kind: 'release'; readonly directory: string; readonly trialSeconds?: number; readonly allowDowngrade?: boolean }
+  /** Debian packages: `names` as apt takes them (`nginx`, `nginx=1.22.1-9`), and the `.deb` files themselves. At least one in all. */
+  | { readonly kind: 'packages'; readonly names: readonly string[]; readonly files: readonly string[] }
+  /** Absolute paths of files, and of directories with all below them; comes as the captured file `logs.tar.gz`. */
+  | { readonly kind: 'logs'; readonly paths: readonly string[] }
+  | { readonly kind: 'facts' }
+  /** The nodes stop, and do not start again. */
+  | { readonly kind: 'leave' }
+  /** For a format that the nodes' configurations name. */
+  | { readonly kind: 'other'; readonly format: string; readonly file: string }
 
 export interface OrderDraft {
   readonly target: DraftTarget
@@ -23,7 +41,7 @@ export interface OrderDraft {
   /** Reach the process as `WRIT_PARAM_<NAME>`. */
   readonly parameters?: Readonly<Record<string, string>>
   readonly environment?: Readonly<Record<string, string>>
-  /** 60 s when absent. */
+  /** 60 s when absent, 15 min for packages. */
   readonly timeoutMs?: Millis
   /** 1 h when absent. */
   readonly expiresInMs?: Millis
@@ -32,6 +50,10 @@ export interface OrderDraft {
   /** Regular expression (flags `mu`) that stdout must match. */
   readonly expectedOutput?: string
   readonly idempotent?: boolean
+  /** Where something of it is missing the order is rejected. */
+  readonly requires?: Prerequisites
+  /** Files that the run must leave, relative to its working directory; they are kept as output is. */
+  readonly captures?: readonly string[]
 }
 
 export interface SubmittedOrder {
@@ -78,8 +100,8 @@ export interface Admin {
   show(indication: string): Promise<OrderView>
   /** The order now, then again at each change, until it has ended on every target or `signal` aborts. */
   follow(indication: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<OrderView>
-  /** The full output, agent by agent, stdout before stderr. */
-  logs(indication: string, options?: { readonly agent?: string }): AsyncIterable<LogChunk>
+  /** The full output, agent by agent, stdout before stderr; or, as stdout, the captured file of that name. */
+  logs(indication: string, options?: { readonly agent?: string; readonly file?: string }): AsyncIterable<LogChunk>
   cancel(indication: string): Promise<OrderRow>
   /** Logs of which two entries have one number, thawed or not; sorted by author, life and number. */
   forks(): Promise<readonly ForkRow[]>
@@ -108,6 +130,8 @@ export interface NodeStatus {
   readonly running: boolean
   /** Stores that were found damaged and replaced, as paths within the home; nothing removes them but the operator. */
   readonly setAside: readonly string[]
+  /** Whether it was told to leave: it does not start again. */
+  readonly left: boolean
   /** When the home was last restored from a backup, and when that was made. */
   readonly restored: { readonly at: Millis; readonly backupAt: Millis } | null
   /** Present when it is running, or was: the newest that the node wrote down. */

@@ -5,6 +5,7 @@
 import { cliLimits } from './cli-limits.ts'
 import { conductLimits } from './conduct-limits.ts'
 import { fetchLimits } from './fetch-limits.ts'
+import { jobLimits } from './job-limits.ts'
 import { storageLimits } from './storage-limits.ts'
 import { syncLimits } from './sync-limits.ts'
 import { day, hour, KiB, MiB, minute, second } from './units.ts'
@@ -22,8 +23,8 @@ export const limits = {
     indicationBytesMax: 64 * KiB,
     controlBytesMax: 2 * KiB,
     presenceBytesMax: 8 * KiB,
-    /** Two output heads, and 4 KiB for all else. */
-    statementBytesMax: 16 * KiB,
+    /** Two output heads, 11 KiB for eight captured files with the longest names, and 5 KiB for all else. */
+    statementBytesMax: 24 * KiB,
     /** The largest body (an indication) or 32 statements at their usual 0.6 KiB, with room to spare. */
     entryBytesMax: 128 * KiB,
     receiptsPerEntryMax: 32,
@@ -43,6 +44,12 @@ export const limits = {
     selectorLengthMax: 512,
     patternLengthMax: 1024,
     executablesMax: 32,
+    optionsMax: 16,
+    freeDiskMax: 8,
+    factsMax: 16,
+    /** Each of them takes up to 1.4 KiB of the statement. */
+    capturesMax: 8,
+    captureLengthMax: 256,
     /** So that the once-only journal may forget an id after its expiry and the clock tolerance. */
     validityMsMax: 90 * day,
     timeoutMsMax: 7 * day,
@@ -67,6 +74,8 @@ export const limits = {
   output: {
     /** Kept in the receipt itself, for each of stdout and stderr. */
     headBytesMax: 4 * KiB,
+    /** The same for each captured file. */
+    fileHeadBytesMax: 512,
     /** Kept whole up to this; the rest is counted and dropped, and the receipt says so. */
     streamBytesMax: 16 * MiB,
     /** The output store of one node: 32 whole pairs of streams, or some 100,000 outputs of the usual 10 KiB. */
@@ -163,7 +172,8 @@ export const limits = {
     rowsPerMs: 10,
     /** Looks again without a change: an order's expiry is one that no entry tells of. */
     refreshMs: 5 * second,
-    rowsPerPageMax: 256,
+    /** With all of their heads full they take 3 MiB, which one message holds. */
+    rowsPerPageMax: 128,
     /** An order is followed on through a lost endpoint, until none has answered for this long. */
     silenceMs: 2 * minute,
     retryMs: 500
@@ -260,7 +270,7 @@ export const limits = {
     /** In one message to the executor: leaves room for the largest one more, and for what is around them. */
     chartersBytesMax: 512 * KiB,
     chunkBytesMax: 256 * KiB,
-    /** In one message: at 16 KiB each they fill half a frame. */
+    /** In one message: at 24 KiB each they fill three quarters of a frame. */
     adoptedStatementsMax: 32,
     restartMsMin: 200,
     restartMsMax: 30 * second,
@@ -268,6 +278,10 @@ export const limits = {
     agentStableMs: 1 * minute,
     /** At a stop, how long the agent may take to keep the last statements, and then to end. */
     agentStopMs: 2 * second,
+    /** How often an executor looks whether its launcher still lives. */
+    launcherLookMs: second,
+    /** Between the word that a node has left and its end: its agent tells it to an endpoint, and asks once more whether it was heard. */
+    leaveMs: 15 * second,
     /** An idempotent order that restarts interrupt is started this often in all, so that one that takes the machine down ends. */
     attemptsMax: 3,
     /** Whole outputs whose statements the agent has not kept yet; beyond it only heads are kept. 32 jobs with both streams full. */
@@ -281,6 +295,12 @@ export const limits = {
     patternTimeoutMs: 1 * second,
     /** The kernel itself reads 256. */
     interpreterLineBytesMax: 512,
+    /** A program that says its version: a fraction of a second, some seconds where the machine is overloaded. */
+    versionTimeoutMs: 10 * second,
+    /** Loading ClamAV's signatures takes 20 s, 1 GiB at 5 MiB/s 3.5 minutes. */
+    scanTimeoutMs: 15 * minute,
+    /** What such programs say: a line or some. */
+    probeOutputBytesMax: 16 * KiB,
     /** 1024 arguments of 4 KiB. */
     commandBytesMax: 5 * MiB,
     /** While orders wait for their time, the clock is looked at this often: a jump ahead is not slept through. */
@@ -302,6 +322,7 @@ export const limits = {
     /** Entries shown of one fork, evidence kept of a thawed one and some: a page of 256 forks with 32 ids of 53 bytes each takes 0.5 MiB. */
     branchesMax: 32
   },
+  ...jobLimits,
   ...storageLimits,
   cli: cliLimits
 } as const

@@ -104,18 +104,26 @@ const compileTuple = (items: unknown): Check | undefined => {
 const compileObject = (entries: unknown): Check | undefined => {
   if (!isNode(entries)) return undefined
   const fields = Object.keys(entries)
-  const checks = fields.map((field) => compile(entries[field]))
+  const wrapped = fields.map((field) => wrappedOf(entries[field]))
+  const checks = fields.map((field, index) => compile(wrapped[index] ?? entries[field]))
   const known = checks.filter((check) => check !== undefined)
   if (known.length < checks.length) return undefined
   return (value) => {
-    if (!isNode(value) || Object.keys(value).length !== fields.length) return false
+    if (!isNode(value)) return false
+    let seen = 0
     for (let index = 0; index < fields.length; index += 1) {
       const field = fields[index] ?? ''
-      if (!Object.hasOwn(value, field) || known[index]?.(value[field]) !== true) return false
+      if (Object.hasOwn(value, field)) {
+        if (known[index]?.(value[field]) !== true) return false
+        seen += 1
+      } else if (wrapped[index] === undefined) return false
     }
-    return true
+    return Object.keys(value).length === seen
   }
 }
+
+/** What a field must be where it is there; undefined for one that must be there. */
+const wrappedOf = (schema: unknown): unknown => (isNode(schema) && schema['type'] === 'exact_optional' && schema['default'] === undefined ? schema['wrapped'] : undefined)
 
 /** Each option is a closed object that names itself by a literal under `key`. */
 const compileVariant = (key: unknown, options: unknown): Check | undefined => {

@@ -80,7 +80,7 @@ const eventJson = (event: AuditEvent): Readonly<Record<string, unknown>> => {
         indication,
         given: given === null ? null : { ...given, adminName: event.nameOf(given.admin) },
         cancels: cancels.map((cancel) => ({ ...cancel, adminName: event.nameOf(cancel.admin) })),
-        runs: runs.map(({ agent, fact: { stdout: _stdout, stderr: _stderr, ...fact } }) => ({ agent, agentName: event.nameOf(agent), ...fact }))
+        runs: runs.map(({ agent, fact: { stdout: _stdout, stderr: _stderr, files: _files, ...fact } }) => ({ agent, agentName: event.nameOf(agent), ...fact }))
       }
     }
     case 'finding': return { ...event.finding, kind: 'finding', finding: event.finding.kind, authorName: event.nameOf(event.finding.author), thaw: event.finding.thaw === null ? null : { ...event.finding.thaw, adminName: event.nameOf(event.finding.thaw.admin) } }

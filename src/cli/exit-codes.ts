@@ -25,7 +25,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
   [
     exitCodes.usage,
     [
-      'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'ambiguous-indication',
+      'bad-usage', 'no-home', 'bad-duration', 'bad-pair', 'bad-selector', 'bad-pattern', 'script-unreadable', 'files-unreadable', 'files-changed', 'bad-tree', 'ambiguous-indication',
       'ambiguous-node', 'ambiguous-fork', 'bad-name', 'bad-address', 'file-exists', 'bad-order', 'bad-invite', 'too-many-targets'
     ]
   ],
@@ -54,7 +54,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
   [
     exitCodes.home,
     [
-      'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
+      'left', 'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
       'wrong-home', 'file-missing', 'key-permissions', 'bad-config', 'bad-key-file', 'bad-charter-file', 'bad-credential-file',
       'store-locked', 'store-unusable', 'store-damaged', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
       'blocks-unwritable', 'outputs-unusable', 'disk-full',

@@ -18,7 +18,12 @@ export const forkJson = (row: ForkRow): Json => ({ ...row })
 export const statusJson = (status: NodeStatus): Json => ({ ...status })
 
 /** `stdout` is the first bytes as UTF-8 text; `stdoutBytes` all that was written, `stdoutKeptBytes` what `writ logs` can give. */
-export const queueRowJson = ({ stdout, stderr, ...row }: QueueRow): Json => ({ ...row, ...outputJson('stdout', stdout), ...outputJson('stderr', stderr) })
+export const queueRowJson = ({ stdout, stderr, files, ...row }: QueueRow): Json => ({
+  ...row,
+  ...outputJson('stdout', stdout),
+  ...outputJson('stderr', stderr),
+  ...(files === undefined ? {} : { files: files.map(({ name, output: { sizeBytes, keptBytes, cid } }) => ({ name, bytes: sizeBytes, keptBytes, cid })) })
+})
 
 export const orderViewJson = ({ order, rows }: OrderView): Json => ({ order: orderJson(order), rows: rows.map(queueRowJson) })
 

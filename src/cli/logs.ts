@@ -9,32 +9,36 @@ import { hasEnded } from '../queue/views.ts'
 import type { Admin, LogChunk } from '../api/types.ts'
 import { exitCodes, type ExitCode } from './exit-codes.ts'
 import { notify, type Output, type Terminal } from './terminal.ts'
+import { printableLine } from './text.ts'
 import { homeOption, requireHome, withAdmin, type HomeFlag, type Perform, type VerbDeps } from './verb.ts'
 
 export interface LogsOptions {
   readonly home: string
   readonly indication: string
   readonly agent?: string
+  /** A captured file instead of the output. */
+  readonly file?: string
 }
 
-export const logs = ({ home, indication, agent }: LogsOptions, deps: VerbDeps): Promise<ExitCode> =>
+export const logs = ({ home, indication, agent, file }: LogsOptions, deps: VerbDeps): Promise<ExitCode> =>
   withAdmin(home, deps, async (admin) => {
-    const isPrefixed = agent === undefined && (await hasSeveralOutputs(admin, indication))
-    const chunks = admin.logs(indication, agent === undefined ? {} : { agent })
+    const isPrefixed = agent === undefined && (await hasSeveralOutputs(admin, indication, file))
+    const chunks = admin.logs(indication, { ...(agent === undefined ? {} : { agent }), ...(file === undefined ? {} : { file }) })
     const count = await (isPrefixed ? writePrefixed(chunks, deps.terminal) : writeRaw(chunks, deps.terminal))
-    if (count === 0) await notify(deps.terminal, await explainSilence(admin, indication, agent))
+    if (count === 0) await notify(deps.terminal, await explainSilence(admin, indication, agent, file))
     return exitCodes.succeeded
   })
 
 /** Output comes with the outcome, so an order that goes on has none yet. */
-const explainSilence = async (admin: Admin, indication: string, agent?: string): Promise<string> => {
+const explainSilence = async (admin: Admin, indication: string, agent?: string, file?: string): Promise<string> => {
   const { rows } = await admin.show(indication)
   const open = rows.filter(({ agentName, state }) => (agent === undefined || agentName === agent) && !hasEnded(state))
-  return open.length === 0 ? 'no output' : `no output yet: it has not ended on ${open.slice(0, limits.cli.waitingNamesMax).map(({ agentName }) => agentName).join(', ')}`
+  return open.length === 0 ? (file === undefined ? 'no output' : `no captured file ${printableLine(file)}, or an empty one`) : `no output yet: it has not ended on ${open.slice(0, limits.cli.waitingNamesMax).map(({ agentName }) => agentName).join(', ')}`
 }
 
-const hasSeveralOutputs = async (admin: Admin, indication: string): Promise<boolean> => {
+const hasSeveralOutputs = async (admin: Admin, indication: string, file?: string): Promise<boolean> => {
   const { rows } = await admin.show(indication)
+  if (file !== undefined) return rows.filter(({ files = [] }) => files.some(({ name }) => name === file)).length > 1
   return rows.filter(({ stdout, stderr }) => (stdout?.sizeBytes ?? 0) + (stderr?.sizeBytes ?? 0) > 0).length > 1
 }
 
@@ -111,7 +115,8 @@ export const declareLogs = (program: Command, perform: Perform): void => {
     .argument('<indication>', 'id of the order, or the beginning of it')
     .addOption(homeOption('admin'))
     .option('--agent <name>', 'only this node')
-    .action((indication: string, { agent, ...flags }: HomeFlag & { agent?: string }) =>
-      perform((deps) => logs({ home: requireHome(flags, deps), indication, ...(agent === undefined ? {} : { agent }) }, deps))
+    .option('--file <name>', 'a captured file instead, by the name that the order gives it')
+    .action((indication: string, { agent, file, ...flags }: HomeFlag & { agent?: string; file?: string }) =>
+      perform((deps) => logs({ home: requireHome(flags, deps), indication, ...(agent === undefined ? {} : { agent }), ...(file === undefined ? {} : { file }) }, deps))
     )
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 /** The program `writ`. What a command does not need is not loaded: help and wrong usage are answered at once. */
 import { systemClock } from '../base/system-clock.ts'
-import { checkScript } from './file-script.ts'
+import { checkDirectory, checkFile, checkScript } from './file-source.ts'
 import { library } from './library.ts'
 import { runCli } from './program.ts'
 import { createSystemTerminal } from './system-terminal.ts'
@@ -13,6 +13,8 @@ process.exit(
     environment: process.env,
     library,
     checkScript,
+    checkFile,
+    checkDirectory,
     startNode: async (home) => (await import('./system-start.ts')).startNode(home),
     openBar: async () => (await import('./system-progress.ts')).createBar(process.stderr)
   })

@@ -5,15 +5,16 @@
 import { WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseSelector } from '../trust/selector.ts'
-import type { DraftPayload, DraftTarget, OrderDraft } from '../api/types.ts'
+import type { DraftTarget, OrderDraft } from '../api/types.ts'
 import { formatDuration, parseDuration } from './durations.ts'
 import { parseList, parsePairs, parseWhole } from './pairs.ts'
+import { planPrerequisites, type RequirementFlags } from './requirements.ts'
+import { planPayload, type PayloadFlags } from './payload-draft.ts'
 
-export interface RunFlags {
+export interface RunFlags extends PayloadFlags, RequirementFlags {
   readonly on?: string
   readonly nodes?: string
   readonly all?: true
-  readonly script?: string
   readonly name?: string
   readonly param?: readonly string[]
   readonly env?: readonly string[]
@@ -22,6 +23,7 @@ export interface RunFlags {
   readonly expectExit?: string
   readonly expectOutput?: string
   readonly idempotent?: true
+  readonly capture?: readonly string[]
 }
 
 export type UntargetedDraft = Omit<OrderDraft, 'target'>
@@ -35,15 +37,6 @@ export const planTarget = ({ on, nodes, all }: RunFlags): DraftTarget | null => 
   const selector = parseSelector(on)
   if (!selector.ok) throw new WritError(selector.code, selector.detail)
   return { kind: 'select', selector: on }
-}
-
-/** Errors: `bad-usage`. */
-export const planPayload = (command: readonly string[], script: string | undefined): DraftPayload => {
-  if (script !== undefined && command.length > 0) throw new WritError('bad-usage', 'give a script or a command, not both')
-  if (script !== undefined) return { kind: 'script', file: script }
-  if (command.length === 0) throw new WritError('bad-usage', 'nothing to run: give --script FILE, or -- and a command')
-  if (command[0] === '') throw new WritError('bad-usage', 'the command is empty')
-  return { kind: 'command', argv: command }
 }
 
 const planExpected = ({ expectExit, expectOutput }: RunFlags): Pick<OrderDraft, 'expectedExitCode' | 'expectedOutput'> => {
@@ -62,24 +55,40 @@ const checkPattern = (pattern: string): void => {
   }
 }
 
-const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
+export const planSpan = (flag: string, text: string, leastMs: number, mostMs: number): number => {
   const spanMs = parseDuration(flag, text)
   if (spanMs >= leastMs && spanMs <= mostMs) return spanMs
   throw new WritError('bad-duration', `${flag}: ${text} is out of bounds; allowed are ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`, { details: { flag, value: text } })
 }
 
+const planCaptures = (names: readonly string[]): readonly string[] => {
+  const { capturesMax, captureLengthMax } = limits.indication
+  if (names.length > capturesMax || names.some((name) => name === '' || name.length > captureLengthMax)) throw new WritError('bad-usage', `--capture: at most ${capturesMax} files, whose names have up to ${captureLengthMax} characters`)
+  return names
+}
+
 /** Errors: `bad-usage`, `bad-pair`, `bad-duration`, `bad-pattern`. */
-export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
+/** What every order has: its name, how long it may take, and how long it is good. */
+export const planTerms = ({ name, timeout, expires }: Pick<RunFlags, 'name' | 'timeout' | 'expires'>): Pick<OrderDraft, 'name' | 'timeoutMs' | 'expiresInMs'> => {
   const { timeoutMsMin, timeoutMsMax, validityMsMax } = limits.indication
-  const { name, timeout, expires, idempotent } = flags
   return {
-    payload: planPayload(command, flags.script),
-    parameters: parsePairs('--param', flags.param ?? []),
-    environment: parsePairs('--env', flags.env ?? []),
     ...(name === undefined ? {} : { name }),
     ...(timeout === undefined ? {} : { timeoutMs: planSpan('--timeout', timeout, timeoutMsMin, timeoutMsMax) }),
-    ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) }),
+    ...(expires === undefined ? {} : { expiresInMs: planSpan('--expires', expires, limits.cli.expiresMsMin, validityMsMax) })
+  }
+}
+
+export const planDraft = (command: readonly string[], flags: RunFlags): UntargetedDraft => {
+  const { idempotent } = flags
+  const requires = planPrerequisites(flags)
+  return {
+    payload: planPayload(command, flags),
+    parameters: parsePairs('--param', flags.param ?? []),
+    environment: parsePairs('--env', flags.env ?? []),
+    ...planTerms(flags),
     ...planExpected(flags),
-    ...(idempotent === undefined ? {} : { idempotent })
+    ...(idempotent === undefined ? {} : { idempotent }),
+    ...(requires === undefined ? {} : { requires }),
+    ...(flags.capture === undefined ? {} : { captures: planCaptures(flags.capture) })
   }
 }

@@ -9,7 +9,7 @@ import type { Output } from '../record/statement.ts'
 import type { OrderView } from '../api/types.ts'
 import { formatAge, formatBytes, formatSpan } from './durations.ts'
 import { renderRows, type Cell } from './table.ts'
-import { plural, printable, printableLine, shortId, type Paint } from './text.ts'
+import { plural, printable, printableLine, shellWord, shortId, type Paint } from './text.ts'
 
 const stateStyles = {
   queued: 'dim',
@@ -72,6 +72,10 @@ const outputLines = (row: QueueRow, stream: 'stdout' | 'stderr', linesMax: numbe
   return [...shown, paint('dim', `    … ${rest}; all of it: writ logs ${shortId(row.indication)} --agent ${row.agentName}`)]
 }
 
+/** One for each captured file: how to get it. */
+const fileLines = ({ files = [], indication, agentName }: QueueRow, paint: Paint): readonly string[] =>
+  files.map(({ name, output }) => paint('dim', `    ${printableLine(name)}, ${formatBytes(output.sizeBytes)}: writ logs ${shortId(indication)} --agent ${agentName} --file ${shellWord(printableLine(name))}`))
+
 /**
  * What is shown when an order has ended: every agent with the beginning of its output, or, when there are too many for a
  * screen, those that did not succeed.
@@ -86,6 +90,7 @@ export const renderSummary = (view: OrderView, paint: Paint): string => {
   for (const [index, row] of shown.entries()) {
     lines.push(agents[index] ?? '', ...outputLines(row, 'stdout', linesMax, paint))
     if (row.state !== 'succeeded') lines.push(...outputLines(row, 'stderr', linesMax, paint))
+    lines.push(...fileLines(row, paint))
   }
   return [...lines, countsLine(view), ''].join('\n')
 }
@@ -96,4 +101,4 @@ const validityLine = ({ order }: OrderView, now: Millis): string => {
 }
 
 /** What `writ show` prints. */
-export const renderOrder = (view: OrderView, paint: Paint, now: Millis): string => [headLine(view, paint), validityLine(view, now), ...agentLines(view.rows, paint), countsLine(view), ''].join('\n')
+export const renderOrder = (view: OrderView, paint: Paint, now: Millis): string => [headLine(view, paint), validityLine(view, now), ...agentLines(view.rows, paint), ...view.rows.flatMap((row) => fileLines(row, paint)), countsLine(view), ''].join('\n')

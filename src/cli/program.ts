@@ -20,11 +20,12 @@ import { declareShow } from './show.ts'
 import { declareStart } from './start.ts'
 import { declareStatus } from './status.ts'
 import { declareThaw } from './thaw.ts'
+import { declareUpdate } from './update.ts'
 import { notify } from './terminal.ts'
 import { printable } from './text.ts'
 import { printJson, type Perform, type VerbDeps } from './verb.ts'
 
-const declarations = [declareInit, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes, declareThaw, declareAudit, declareBackup, declareRestore]
+const declarations = [declareInit, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes, declareThaw, declareAudit, declareBackup, declareRestore, declareUpdate]
 
 /** `args` are without the runtime and the script. */
 export const runCli = async (args: readonly string[], deps: VerbDeps): Promise<ExitCode> => {

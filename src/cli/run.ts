@@ -4,7 +4,7 @@
 import { enoughEndpoints } from '../base/enough-endpoints.ts'
 import type { Command } from 'commander'
 import { WritError } from '../base/errors.ts'
-import type { Admin, DraftTarget, OrderDraft, OrderView, SubmittedOrder } from '../api/types.ts'
+import type { Admin, DraftPayload, DraftTarget, OrderDraft, OrderView, SubmittedOrder } from '../api/types.ts'
 import { exitCodes, type ExitCode } from './exit-codes.ts'
 import { followOrder, untilInterrupt } from './interrupt.ts'
 import { orderViewJson, submittedJson } from './json-rows.ts'
@@ -28,7 +28,7 @@ export interface RunOptions {
 export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode> => {
   const { home, draft, detach, json } = options
   const { terminal } = deps
-  if (draft.payload.kind === 'script') deps.checkScript(draft.payload.file)
+  checkSource(draft.payload, deps)
   if (options.target === null && !(terminal.isInteractive && !json)) throw noTarget()
   return withAdmin(home, deps, async (admin) => {
     const target = options.target ?? (await askForAll(admin, deps))
@@ -48,6 +48,14 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
       progress.stop()
     }
   })
+}
+
+/** Told before anybody is contacted. */
+const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
+  if (payload.kind === 'script') deps.checkScript(payload.file)
+  if (payload.kind === 'other') deps.checkFile(payload.file)
+  if (payload.kind === 'packages') for (const file of payload.files) deps.checkFile(file)
+  if (payload.kind === 'files' || payload.kind === 'release') deps.checkDirectory(payload.directory)
 }
 
 const noTarget = (): WritError => new WritError('bad-usage', 'no target: say where to run it, with --on SELECTOR, --nodes a,b or --all')
@@ -93,21 +101,37 @@ type AllRunFlags = RunFlags & HomeFlag & { readonly detach?: true; readonly json
 export const declareRun = (program: Command, perform: Perform): void => {
   program
     .command('run')
-    .description('run a command or a script on nodes, and wait for it')
-    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | -- COMMAND ARG...)')
+    .description('run a command or a script on nodes, place files there or install packages, and wait for it')
+    .usage('(--on SELECTOR | --nodes a,b | --all) [options] (--script FILE | --files DIR --to PATH | --package NAME | ... | -- COMMAND ARG...)')
     .argument('[command...]', 'what to run, without a shell; put -- before it')
     .addOption(homeOption('admin'))
     .option('--on <selector>', "nodes by their labels, such as 'role=web,zone in (a,b)'")
     .option('--nodes <names>', 'nodes by their names, such as web1,web2')
     .option('--all', 'every node')
     .option('--script <file>', 'run this script instead of a command')
+    .option('--interpreter <program>', 'for --script: run it by this instead of what its first line names')
+    .option('--files <dir>', 'put what this directory holds in the place of --to, as a whole')
+    .option('--to <path>', 'for --files: the directory that it becomes; the one before is kept beside it')
+    .option('--owner <user[:group]>', 'for --files: whose the files are there')
+    .option('--post-check <command>', 'for --files: for /bin/sh, once they are in place; if it fails, what was before comes back')
+    .option('--package <name[=version]>', 'install this Debian package; may be repeated', collect)
+    .option('--deb <file>', 'install the package in this .deb file; may be repeated', collect)
+    .option('--collect-logs <path>', 'bundle this file, or what this directory holds; may be repeated', collect)
+    .option('--facts', 'tell what the node knows of its machine')
+    .option('--leave', 'stop the node; it does not start again')
+    .option('--format <name>', "run --payload by a format of the nodes' own configuration")
+    .option('--payload <file>', 'for --format: what it is given')
     .option('--name <name>', 'name of the order, for people')
     .option('--param <key=value>', 'parameter, reaches the process as WRIT_PARAM_KEY; may be repeated', collect)
     .option('--env <key=value>', 'environment variable; may be repeated', collect)
+    .option('--requires <program>', "a program that nodes must have, such as git or 'git>=2.30'; may be repeated", collect)
+    .option('--requires-free <size>', 'space that must be left on the node, such as 2G or /var=500M; may be repeated', collect)
+    .option('--requires-fact <demand>', "what must be so on the node, such as osId=debian or 'memoryBytes>=2G'; may be repeated", collect)
     .option('--timeout <duration>', 'how long it may run (60s)')
     .option('--expires <duration>', 'when nodes no longer begin it (1h)')
     .option('--expect-exit <code>', 'exit code that counts as success (0)')
     .option('--expect-output <regex>', 'what stdout must match to count as success')
+    .option('--capture <file>', 'a file that it must leave and that is kept, absolute or relative to where it runs; may be repeated', collect)
     .option('--idempotent', 'may be run again where it was interrupted')
     .option('--detach', 'print the id of the order and do not wait')
     .option('--json', 'print one JSON document')

@@ -49,6 +49,7 @@ const renderStatus = (found: NodeStatus, now: number): string => {
     ['release', found.release],
     ['running', runningText(found, now)],
     ...(found.live === null ? [] : liveLines(found.live, now)),
+    ...(found.left ? [['left', 'yes; it does not start again'] as const] : []),
     ...(found.restored === null ? [] : [['restored', `${formatAge(now - found.restored.at)} ago, from a backup of ${new Date(found.restored.backupAt).toISOString()}`] as const]),
     ...found.setAside.map((path, index) => [index === 0 ? 'DAMAGED' : '', `${path} was set aside, and a new store begun; remove it when you have looked at it`] as const)
   ]

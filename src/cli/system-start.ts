@@ -1,21 +1,24 @@
 /**
- * Turns this process into the executor of a node. Replacing it, rather than starting a child, leaves one process fewer
- * and lets signals and exit codes pass without a go-between.
+ * Turns this process into the launcher of a node, which starts its executor. Replacing it, rather than starting a child,
+ * leaves one process fewer and lets signals and exit codes pass without a go-between.
  */
 import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { executorFlags } from '../executor/engine-flags.ts'
+import { refuseLeft } from '../trust/file-left.ts'
 import { loadCharters, loadCredential, loadSecret, openNodeHome } from '../trust/file-home.ts'
 
-/** Beside the bundle when this runs from it, else the source. */
-const executorEntry = (): string => fileURLToPath(new URL(extname(import.meta.url) === '.ts' ? '../executor/main.ts' : './executor.js', import.meta.url))
+/** Beside the bundle when this runs from it, else in the source. */
+const locate = (bundled: string, source: string): string => fileURLToPath(new URL(extname(import.meta.url) === '.ts' ? `../executor/${source}` : `./${bundled}`, import.meta.url))
 
 /** Errors: those of `openNodeHome` and of its files; what can only be told while running, such as a home in use, the executor tells. */
 export const startNode = async (home: string): Promise<never> => {
   const opened = openNodeHome(home)
+  refuseLeft(opened.paths)
   // The executor would start an agent that cannot read these again and again.
   loadSecret(opened.paths.peerKey)
   loadCredential(opened, 'agent', loadCharters(opened, 'agent'))
   if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
-  return process.execve(process.execPath, [process.execPath, ...process.execArgv, ...executorFlags, executorEntry(), resolve(home)], process.env)
+  const executor = [process.execPath, ...process.execArgv, ...executorFlags, locate('executor.js', 'main.ts'), resolve(home)]
+  return process.execve('/bin/sh', ['sh', locate('launcher.sh', 'launcher.sh'), resolve(home), ...executor], { ...process.env, WRIT_NODE: process.execPath })
 }

@@ -48,6 +48,10 @@ export interface VerbDeps {
   startNode(home: string): Promise<never>
   /** Errors: `script-unreadable`. */
   checkScript(file: string): void
+  /** Errors: `files-unreadable`. */
+  checkFile(file: string): void
+  /** Errors: `files-unreadable`. */
+  checkDirectory(directory: string): void
   /** Live progress for a terminal. */
   openBar(): Promise<Progress>
 }

@@ -17,9 +17,10 @@ export interface RetrieveOptions {
 export interface Content {
   /**
    * Stores a payload and says how an indication names it: one raw block up to `limits.payload.blockBytesMax`, UnixFS
-   * above. It is kept for `limits.payload.unreferencedMsMax` even if no order names it. Errors: `payload-too-large`, `disk-full`.
+   * above. A block ends at each of `cuts`, ascending offsets, which are few enough that blocks stay large on the average.
+   * It is kept for `limits.payload.unreferencedMsMax` even if no order names it. Errors: `payload-too-large`, `disk-full`.
    */
-  add(source: AsyncIterable<Uint8Array> | Uint8Array): Promise<PayloadRef>
+  add(source: AsyncIterable<Uint8Array> | Uint8Array, cuts?: readonly number[]): Promise<PayloadRef>
   /** Stores a small payload that travelled beside its indication. Errors: `bad-inline-payload`, `bad-location`. */
   addInline(ref: PayloadRef, bytes: Uint8Array): Promise<Result<null>>
   /** Whether every block is here. Asks nobody. */

@@ -59,11 +59,11 @@ export class HeliaContent implements Content {
     this.#retention = new Retention(deps)
   }
 
-  async add(source: AsyncIterable<Uint8Array> | Uint8Array): Promise<PayloadRef> {
+  async add(source: AsyncIterable<Uint8Array> | Uint8Array, cuts: readonly number[] = []): Promise<PayloadRef> {
     const split = new SourceSplit(source, limits.payload.sizeBytesMax)
     const adding = this.#retention.startAdding()
     try {
-      const root = await storeDag(split.pieces(limits.payload.blockBytesMax), adding)
+      const root = await storeDag(split.pieces(limits.payload.blockBytesMax, cuts), adding)
       const ref = { cid: root.cid.toString(), ...split.totals() }
       await this.#retention.keepForNow(ref)
       return ref

@@ -1,4 +1,4 @@
-/** A stream of bytes in pieces of one size, the last one shorter; its length and flat digest are computed on the way. */
+/** A stream of bytes in pieces of one size, shorter before a cut and at the end; its length and flat digest are computed on the way. */
 import { createHash } from 'node:crypto'
 import { WritError } from '../base/errors.ts'
 
@@ -19,20 +19,28 @@ export class SourceSplit {
     this.#sizeBytesMax = sizeBytesMax
   }
 
-  /** Each piece is the caller's own. Throws `payload-too-large` as soon as the bound is passed. */
-  async *pieces(pieceBytes: number): AsyncGenerator<Uint8Array> {
+  /**
+   * Each piece is the caller's own. At `cuts`, ascending offsets, a piece ends. Throws `payload-too-large` as soon as the bound
+   * is passed.
+   */
+  async *pieces(pieceBytes: number, cuts: readonly number[] = []): AsyncGenerator<Uint8Array> {
+    const pending = [...cuts, Infinity]
     let piece = new Uint8Array(pieceBytes)
+    let begin = 0
     let filled = 0
     for await (const chunk of this.#source instanceof Uint8Array ? [this.#source] : this.#source) {
       this.#count(chunk)
       for (let offset = 0; offset < chunk.length; ) {
-        const taken = chunk.subarray(offset, offset + pieceBytes - filled)
+        while ((pending[0] ?? Infinity) <= begin) pending.shift()
+        const sizeBytes = Math.min(pieceBytes, (pending[0] ?? Infinity) - begin)
+        const taken = chunk.subarray(offset, offset + sizeBytes - filled)
         piece.set(taken, filled)
         filled += taken.length
         offset += taken.length
-        if (filled === pieceBytes) {
-          yield piece
+        if (filled === sizeBytes) {
+          yield sizeBytes === pieceBytes ? piece : piece.slice(0, sizeBytes)
           piece = new Uint8Array(pieceBytes)
+          begin += sizeBytes
           filled = 0
         }
       }

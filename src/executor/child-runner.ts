@@ -10,7 +10,8 @@ import type { Readable } from 'node:stream'
 import { describeError, errorCode } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Timers } from '../base/clock.ts'
-import type { Output } from '../record/statement.ts'
+import type { CapturedFile, Output } from '../record/statement.ts'
+import { captureFiles } from './file-captures.ts'
 import type { FileOutputs, OutputCapture } from './file-output.ts'
 import type { Launch } from './format.ts'
 
@@ -20,6 +21,8 @@ export interface RunRequest {
   readonly workDirectory: string
   /** For the captured output while it grows. */
   readonly captureDirectory: string
+  /** Files that the run is to leave, relative to its work directory. */
+  readonly captures: readonly string[]
 }
 
 export interface RunResult {
@@ -28,6 +31,7 @@ export interface RunResult {
   readonly spawnError: string | null
   readonly stdout: Output | null
   readonly stderr: Output | null
+  readonly files: readonly CapturedFile[]
 }
 
 export interface Run {
@@ -56,13 +60,13 @@ export class ChildRunner implements Runner {
     const { launch, environment, workDirectory } = request
     try {
       const child = spawn(launch.file, launch.args, { cwd: workDirectory, env: environment, detached: true, shell: false, stdio: ['ignore', 'pipe', 'pipe'] })
-      return { signal: (signal) => killGroup(child, signal), ended: this.#follow(child, request.captureDirectory) }
+      return { signal: (signal) => killGroup(child, signal), ended: this.#follow(child, request) }
     } catch (error) {
       return { signal: () => undefined, ended: Promise.resolve(unspawned(error)) } // an argument list that is too long, for one
     }
   }
 
-  async #follow(child: Child, directory: string): Promise<RunResult> {
+  async #follow(child: Child, { captureDirectory: directory, workDirectory, captures }: RunRequest): Promise<RunResult> {
     const stdout = this.#outputs.capture(join(directory, 'stdout'))
     const stderr = this.#outputs.capture(join(directory, 'stderr'))
     const drained = Promise.all([drain(child.stdout, stdout), drain(child.stderr, stderr)])
@@ -72,7 +76,7 @@ export class ChildRunner implements Runner {
       const cancel = this.#limitDrain(child, () => stdout.sizeBytes + stderr.sizeBytes)
       const outputs = await drained
       cancel()
-      return { exitCode, signal, spawnError: null, stdout: outputs[0], stderr: outputs[1] }
+      return { exitCode, signal, spawnError: null, stdout: outputs[0], stderr: outputs[1], files: await captureFiles(this.#outputs, captures, workDirectory, directory) }
     } catch (error) {
       return unspawned(error) // `once` rejects on `error`: there was no process
     }
@@ -98,7 +102,7 @@ export class ChildRunner implements Runner {
   }
 }
 
-const unspawned = (error: unknown): RunResult => ({ exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null })
+const unspawned = (error: unknown): RunResult => ({ exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null, files: [] })
 
 /** Reads to the end, or until the stream is destroyed; the pipe holds the process back while the disk is slow. Never rejects. */
 const drain = async (stream: Readable, capture: OutputCapture): Promise<Output> => {

@@ -7,47 +7,33 @@ import { describeError, isWritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { Adoption } from './adoption.ts'
 import { ClockGuard } from './clock-guard.ts'
-import type { IndicationId, MeshId, Millis } from '../base/brand.ts'
+import type { IndicationId } from '../base/brand.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import { outputsOf } from '../record/statement.ts'
-import type { Log } from '../base/log.ts'
-import type { Signer } from '../record/keys.ts'
 import { newestOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
-import type { Run, Runner, RunResult } from './child-runner.ts'
-import type { BaseEnvironment } from './environment.ts'
-import type { InstructionCache } from './file-cache.ts'
-import type { KeptOutputs } from './file-output.ts'
-import type { Executables, Format } from './format.ts'
+import type { Run, RunResult } from './child-runner.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
-import type { JobEffect, JobEvent, JobMachineOptions, Order, StatementDraft } from './job-events.ts'
+import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
-import { Launches } from './launches.ts'
-import type { Journal, Statement } from './journal.ts'
+import { Launches, type LaunchesDeps } from './launches.ts'
+import type { Statement } from './journal.ts'
 import { Outbox } from './outbox.ts'
-import { sealStatement } from './statement-sealing.ts'
+import { noRun } from './outcome.ts'
+import { StatementWriter, type StatementWriterDeps } from './statement-writer.ts'
+import { Updates, type Succession } from './updates.ts'
 import type { Verifier } from './verification.ts'
 
-export interface DriverDeps {
-  readonly mesh: MeshId
-  readonly signer: Signer
+export interface DriverDeps extends LaunchesDeps, Omit<StatementWriterDeps, 'say'> {
   readonly verifier: Verifier
-  readonly journal: Journal
-  readonly cache: InstructionCache
-  readonly outputs: KeptOutputs
-  readonly runner: Runner
-  readonly formats: ReadonlyMap<string, Format>
-  readonly executables: Executables
-  readonly baseEnvironment: BaseEnvironment
   /** Ends the processes of these orders that an earlier executor left running. */
   readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
-  /** Durable: an order is about to start that was created after now, by the clock of its admin. */
-  readonly noteAhead: (createdAt: Millis) => void
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers
-  readonly log: Log
+  /** Null where nothing could start another release. */
+  readonly succession: Succession | null
   /** Called once when the journal cannot be read: the process must end. */
   readonly fatal: (error: unknown) => void
 }
@@ -60,7 +46,9 @@ export class ExecutorDriver {
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
   readonly #backlog: Backlog
+  readonly #statements: StatementWriter
   readonly #adoption: Adoption
+  readonly #updates: Updates | null
   /** Their start could not be recorded: the `spawn` that follows is passed over. */
   readonly #unstarted = new Set<IndicationId>()
   #effects: JobEffect[] = []
@@ -83,7 +71,24 @@ export class ExecutorDriver {
       fatal: (error) => this.#fail(error)
     })
     this.#launches = new Launches(deps)
-    this.#adoption = new Adoption({ ...deps, seal: (draft) => this.#seal(draft), say: (statement) => this.#outbox?.pushStatement(statement) })
+    const say = (statement: Statement): void => this.#outbox?.pushStatement(statement)
+    this.#statements = new StatementWriter({ ...deps, say })
+    this.#adoption = new Adoption({ ...deps, say, seal: (draft) => this.#statements.seal(draft) })
+    this.#updates = deps.succession === null ? null : this.#createUpdates(deps.succession)
+  }
+
+  #createUpdates(succession: Succession): Updates {
+    return new Updates({
+      ...this.#deps,
+      ...succession,
+      askForContact: () => this.#outbox?.push({ kind: 'contact-wanted' }),
+      conclude: async (indication, outcome, log) => {
+        this.#dispatch({ kind: 'updated', indication, outcome, log })
+        while (this.#performing !== undefined) await this.#performing
+      },
+      insist: (write) => this.#backlog.insist(write),
+      fatal: (error) => this.#fail(error)
+    })
   }
 
   /** Takes up what an earlier executor left; to be called once, before an agent is attached. */
@@ -93,12 +98,14 @@ export class ExecutorDriver {
     const orphans = await killOrphans(new Set(records.filter(({ attempts }) => attempts > 0).map(({ id }) => id)))
     if (orphans > 0) log.warn('processes of an executor that had ended were killed', { orphans })
     if (journal.lostBefore > 0) this.#dispatch({ kind: 'memory-lost', before: journal.lostBefore })
-    for (const record of records) {
-      const order = verifier.open(record.bundle)
-      if (order.ok) this.#dispatch({ kind: 'restored', order: order.value, attempts: record.attempts, startedAt: record.startedAt })
-      else log.error('an order in the journal can no longer be read', { indication: record.id, code: order.code })
+    const replacedFor = await this.#updates?.open()
+    for (const { id, bundle, attempts, startedAt } of records) {
+      const order = verifier.open(bundle)
+      if (order.ok) this.#dispatch({ kind: id === replacedFor ? 'continued' : 'restored', order: order.value, attempts, startedAt })
+      else log.error('an order in the journal can no longer be read', { indication: id, code: order.code })
     }
     await this.#performing
+    await this.#updates?.takeUp(records.some(({ id }) => id === replacedFor))
     this.#scheduleHousekeeping()
   }
 
@@ -128,6 +135,8 @@ export class ExecutorDriver {
       case 'adopt': return this.#confirm(message.batch, this.#adoption.open(message.statements).map((statement) => ({ kind: 'adopted', indication: statement.body.indication, statement })))
       case 'retell': return this.#confirm(message.batch, [{ kind: 'log-lost' }])
       case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
+      case 'up': return this.#updates?.agentUp(message.release)
+      case 'contact': return this.#updates?.contact()
     }
   }
 
@@ -137,6 +146,7 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'stop' })
     await this.#drained.promise
     this.#cancelTick()
+    this.#updates?.stop()
     const unwritten = await this.#backlog.settle()
     if (unwritten > 0) this.#deps.log.error('outcomes could not be written down: the next start will call these orders interrupted', { count: unwritten })
   }
@@ -252,11 +262,11 @@ export class ExecutorDriver {
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
       case 'record-started': return this.#recordStarted(effect)
       case 'spawn': return this.#unstarted.delete(effect.order.id) ? undefined : this.#spawn(effect.order)
-      case 'signal': return this.#runs.get(effect.indication)?.signal(effect.signal)
+      case 'signal': return this.#signal(effect.indication, effect.signal)
       case 'record-attempt': return this.#backlog.insist(() => journal.recordAttempt(effect.order, effect.attempt, effect.startedAt))
       case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
       case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
-      case 'record-outcome': return this.#recordOutcome(effect)
+      case 'record-outcome': return this.#backlog.insist(() => this.#statements.ended(effect))
       case 'discard': return this.#launches.discard(effect.indication)
       case 'retell': return this.#backlog.insist(() => this.#adoption.retell(effect.indication))
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
@@ -264,24 +274,10 @@ export class ExecutorDriver {
     }
   }
 
-  /** Effects are performed one after another, so each statement names the one before. */
-  #seal(draft: StatementDraft): Statement {
-    const { signer, mesh, journal } = this.#deps
-    return sealStatement(signer, mesh, journal.last, draft)
-  }
-
   async #recordStarted(effect: Extract<JobEffect, { kind: 'record-started' }>): Promise<void> {
-    const { journal, noteAhead } = this.#deps
-    const { order, attempt, statement } = effect
-    const isRecorded = await this.#backlog.attempt(async () => {
-      const running = this.#seal(statement)
-      if (order.body.createdAt > statement.at) noteAhead(order.body.createdAt)
-      await journal.recordStarted(order, attempt, statement.at, running)
-      this.#outbox?.pushStatement(running)
-    })
-    if (isRecorded) return
-    this.#unstarted.add(order.id)
-    this.#dispatch({ kind: 'not-started', indication: order.id })
+    if (await this.#backlog.attempt(() => this.#statements.started(effect))) return
+    this.#unstarted.add(effect.order.id)
+    this.#dispatch({ kind: 'not-started', indication: effect.order.id })
   }
 
   async #recall(order: Order): Promise<void> {
@@ -294,18 +290,10 @@ export class ExecutorDriver {
     this.#dispatch({ kind: 'recalled', indication: order.id, history: isForgotten ? { kind: 'forgotten' } : history })
   }
 
-  async #recordOutcome(effect: Extract<JobEffect, { kind: 'record-outcome' }>): Promise<void> {
-    await this.#backlog.insist(async () => {
-      const outcome = this.#seal(effect.statement)
-      await this.#deps.journal.recordOutcome(effect.order, outcome)
-      this.#outbox?.pushStatement(outcome)
-      this.#deps.log.info('an order has ended', { indication: effect.order.id, state: outcome.body.state, code: outcome.body.code })
-    })
-  }
-
-  async #wantPayload({ id, body, bundle }: Order): Promise<void> {
+  async #wantPayload(order: Order): Promise<void> {
+    const { id, bundle } = order
     if (!this.#machine.isFetching(id)) return
-    let problem = await this.#deps.cache.begin(id, body.payload)
+    let problem = await this.#launches.begin(order)
     if (problem.ok && bundle.payload !== null) problem = await this.#deps.cache.append(id, 0, bundle.payload)
     if (!problem.ok) this.#dispatch({ kind: 'payload-failed', indication: id, code: problem.code, detail: problem.detail })
     else if (bundle.payload === null) this.#outbox?.push({ kind: 'payload-wanted', indication: id })
@@ -325,13 +313,20 @@ export class ExecutorDriver {
       this.#runs.set(order.id, run)
       void run.ended.then((result) => this.#ended(order, result))
     } catch (error) {
-      await this.#ended(order, { exitCode: null, signal: null, spawnError: describeError(error), stdout: null, stderr: null })
+      await this.#ended(order, { ...noRun, spawnError: describeError(error) })
     }
+  }
+
+  /** The release of an order that is to end is given up, as long as nothing was switched. */
+  #signal(indication: IndicationId, signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#runs.get(indication)?.signal(signal)
+    if (this.#updates?.abandon(indication) === true) this.#dispatch({ kind: 'exited', indication, report: { ...noRun, signal } })
   }
 
   async #ended(order: Order, result: RunResult): Promise<void> {
     this.#runs.delete(order.id)
-    this.#dispatch({ kind: 'exited', indication: order.id, report: { ...result, pattern: await this.#launches.matchOutput(order, result) } })
+    if (this.#updates !== null && order.body.format === 'release' && result.exitCode === 0 && !this.#machine.isEnding(order.id)) return this.#updates.staged(order)
+    this.#dispatch({ kind: 'exited', indication: order.id, report: await this.#launches.report(order, result) })
   }
 
   #scheduleHousekeeping(): void {

@@ -10,9 +10,12 @@ export interface BaseEnvironment {
   readonly lang: string
 }
 
+/** Of programs that no order starts. */
+export const inheritedEnvironment = ({ path, home, lang }: BaseEnvironment): Readonly<Record<string, string>> => ({ PATH: path, HOME: home, LANG: lang })
+
 /** The order's own variables win over the inherited ones, and Writ's own over both. */
 export const computeEnvironment = (base: BaseEnvironment, id: IndicationId, body: IndicationBody, temporaryDirectory: string): Record<string, string> => {
-  const environment: Record<string, string> = { PATH: base.path, HOME: base.home, LANG: base.lang, TMPDIR: temporaryDirectory, ...body.environment }
+  const environment: Record<string, string> = { ...inheritedEnvironment(base), TMPDIR: temporaryDirectory, ...body.environment }
   for (const [name, value] of Object.entries(body.parameters)) environment[`WRIT_PARAM_${name.toUpperCase()}`] = value
   environment['WRIT_INDICATION'] = id
   environment['WRIT_EXECUTOR'] = base.executor

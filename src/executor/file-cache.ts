@@ -14,6 +14,7 @@ import { limits } from '../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { PayloadRef } from '../record/indication.ts'
+import { readHead } from './file-head.ts'
 import type { Payload } from './format.ts'
 
 interface Incoming {
@@ -139,19 +140,3 @@ const explain = (error: unknown): Rejected =>
   errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT'
     ? reject('disk-full', 'no space left in the instruction cache')
     : reject('cache-unusable', `the instruction cache failed: ${describeError(error)}`)
-
-const readHead = async (path: string, sizeBytes: number): Promise<Uint8Array> => {
-  const file = await open(path, 'r')
-  try {
-    const head = new Uint8Array(sizeBytes)
-    let length = 0
-    while (length < sizeBytes) {
-      const { bytesRead } = await file.read(head, length, sizeBytes - length, length)
-      if (bytesRead === 0) break
-      length += bytesRead
-    }
-    return head.subarray(0, length)
-  } finally {
-    await file.close()
-  }
-}

@@ -11,7 +11,7 @@ import { limits } from '../base/limits.ts'
 import { rawCidOf } from '../record/payload-location.ts'
 import type { Output } from '../record/statement.ts'
 
-const { headBytesMax, streamBytesMax } = limits.output
+const { streamBytesMax } = limits.output
 const { chunkBytesMax, outputsBytesMax } = limits.executor
 
 /** What is asked of outputs that were kept. */
@@ -44,8 +44,9 @@ export class FileOutputs {
     return outputs
   }
 
-  capture(path: string): OutputCapture {
-    return new OutputCapture(path, (digest, sizeBytes) => this.#adopt(path, digest, sizeBytes))
+  /** Up to `headBytesMax` bytes live in the statement. */
+  capture(path: string, headBytesMax: number = limits.output.headBytesMax): OutputCapture {
+    return new OutputCapture(path, headBytesMax, (digest, sizeBytes) => this.#adopt(path, digest, sizeBytes))
   }
 
   /** What was kept: the whole output, or its first part. */
@@ -106,6 +107,7 @@ export class FileOutputs {
 /** Takes one stream. A file comes to be only when there is more than a head. */
 export class OutputCapture {
   readonly #path: string
+  readonly #headBytesMax: number
   readonly #adopt: (digest: Uint8Array, sizeBytes: number) => Promise<string | undefined>
   readonly #hash: Hash = createHash('sha256')
   #head: Uint8Array = new Uint8Array()
@@ -114,8 +116,9 @@ export class OutputCapture {
   #sizeBytes = 0
   #keptBytes = 0
 
-  constructor(path: string, adopt: (digest: Uint8Array, sizeBytes: number) => Promise<string | undefined>) {
+  constructor(path: string, headBytesMax: number, adopt: (digest: Uint8Array, sizeBytes: number) => Promise<string | undefined>) {
     this.#path = path
+    this.#headBytesMax = headBytesMax
     this.#adopt = adopt
   }
 
@@ -125,8 +128,8 @@ export class OutputCapture {
     const kept = chunk.subarray(0, Math.max(0, streamBytesMax - this.#keptBytes))
     if (kept.length === 0 || this.#isBroken) return
     const before = this.#head
-    const isSpilling = before.length + kept.length > headBytesMax
-    this.#head = concatBytes([before, kept.subarray(0, headBytesMax - before.length)])
+    const isSpilling = before.length + kept.length > this.#headBytesMax
+    this.#head = concatBytes([before, kept.subarray(0, this.#headBytesMax - before.length)])
     this.#keptBytes += kept.length
     this.#hash.update(kept)
     if (!isSpilling) return
@@ -139,6 +142,11 @@ export class OutputCapture {
     } catch {
       this.#isBroken = true // the statement tells it: `keptBytes` is the head alone
     }
+  }
+
+  /** So much more was written that is not kept. */
+  pass(sizeBytes: number): void {
+    this.#sizeBytes += sizeBytes
   }
 
   /** All that was written until now, kept or dropped. */

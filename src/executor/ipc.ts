@@ -30,11 +30,17 @@ const toAgentSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('output-chunk'), cid: textSchema(128), offset: countSchema, sizeBytes: countSchema, bytes: bytesSchema(chunkBytesMax) }),
   /** What that `adopt` or `retell` brought about is in the journal. */
   v.strictObject({ kind: v.literal('written'), batch: countSchema }),
+  /** Say `contact` when an endpoint has answered from now on, and ask one. */
+  v.strictObject({ kind: v.literal('contact-wanted') }),
   /** Nothing was decided on this order: it may be offered again (`busy` after an outcome, `charter-behind` after charters). */
   v.strictObject({ kind: v.literal('refused'), indication: v.nullable(indicationIdSchema), code: codeSchema, detail: detailSchema })
 ])
 
 const toExecutorSchema = v.variant('kind', [
+  /** The answer to `ready`: this process has opened its stores, listens, and is of that release. */
+  v.strictObject({ kind: v.literal('up'), release: textSchema(64) }),
+  /** The answer to `contact-wanted`. */
+  v.strictObject({ kind: v.literal('contact') }),
   /** Newer charters, oldest first. */
   v.strictObject({ kind: v.literal('charters'), charters: v.pipe(v.array(bytesSchema(limits.record.charterBytesMax)), v.maxLength(limits.record.charterVersionsMax)) }),
   v.strictObject({ kind: v.literal('order'), bundle: bundleSchema }),

@@ -7,9 +7,9 @@ import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
 import type { Bundle } from '../record/bundle.ts'
 import type { IndicationBody } from '../record/indication.ts'
-import type { ExecutorState, StatementBody } from '../record/statement.ts'
+import type { ExecutorState, Output, StatementBody } from '../record/statement.ts'
 import type { Sealed } from '../record/record.ts'
-import type { RunReport } from './outcome.ts'
+import type { Outcome, RunReport } from './outcome.ts'
 
 /** An order whose shape and signature hold; nothing else was judged yet. */
 export interface Order {
@@ -54,6 +54,10 @@ export type JobEvent =
   | { readonly kind: 'memory-lost'; readonly before: Millis }
   /** From the journal, before any other event: an order without an outcome. */
   | { readonly kind: 'restored'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
+  /** As `restored`, and the order goes on: it has led to this start of the executor. Answered by `updated`. */
+  | { readonly kind: 'continued'; readonly order: Order; readonly attempts: number; readonly startedAt: Millis | null }
+  /** What came of an order that replaced the executor. `log`: what the replacement has said. */
+  | { readonly kind: 'updated'; readonly indication: IndicationId; readonly outcome: Outcome; readonly log: Output | null }
   /** What this executor said of an order before its home was restored. */
   | { readonly kind: 'adopted'; readonly indication: IndicationId; readonly statement: Sealed<StatementBody> }
   /** All has been adopted that is known: from the first of these on, orders may start. */

@@ -9,9 +9,9 @@
  */
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Result } from '../base/result.ts'
-import { compareJobs, createJob, draftStatement, holdsCache, isJudgeable, startAtOf, wakeInMs, type Job } from './job.ts'
+import { compareJobs, createJob, draftStatement, isExclusive, isJudgeable, mayRunAgain, selectFetches, startAtOf, wakeInMs, type Job } from './job.ts'
 import type { History, JobEffect, JobEvent, JobMachineOptions, JobMoment, Order } from './job-events.ts'
-import { judgeRun, type Outcome, type RunReport } from './outcome.ts'
+import { forgotten, hangsOnTime, judgeRefusal, judgeRun, noRun, restarted, type Outcome, type RunReport } from './outcome.ts'
 
 export class JobMachine {
   readonly #options: JobMachineOptions
@@ -59,10 +59,18 @@ export class JobMachine {
     return this.#jobs.get(id)?.phase === 'fetching'
   }
 
+  /** Whether it runs and is being ended before its time. */
+  isEnding(id: IndicationId): boolean {
+    return (this.#jobs.get(id)?.ending ?? null) !== null
+  }
+
   #handle(event: JobEvent, now: JobMoment): void {
     switch (event.kind) {
       case 'order': return this.#order(event.order, event.cancelled, now)
       case 'restored': return this.#restored(event.order, event.attempts, event.startedAt, now)
+      case 'continued':
+        Object.assign(this.#add(event.order), { phase: 'running', continued: true, accepted: true, attempts: event.attempts, startedAt: event.startedAt })
+        return
       case 'adopted': return this.#adopted(event.indication, event.statement)
       case 'caught-up':
         this.#isCaughtUp = true
@@ -96,6 +104,9 @@ export class JobMachine {
       case 'cancel': return this.#cancel(job, now)
       case 'exited': return this.#exited(job, event.report, now)
       case 'not-started': return this.#notStarted(job, now)
+      case 'updated':
+        if (job.phase === 'running') this.#finish(job, event.outcome, now, { ...noRun, stderr: event.log })
+        return
       case 'payload-ended':
         if (job.phase === 'fetching') this.#move(job, 'preparing', { kind: 'prepare', order: job.order })
         return
@@ -128,6 +139,7 @@ export class JobMachine {
   /** Why no order can be taken up now. */
   #obstacle(): { readonly code: string; readonly detail: string } | null {
     if (this.#stopAt !== null) return { code: 'busy', detail: 'the executor is stopping' }
+    if (this.#select(({ continued }) => continued).length > 0) return { code: 'busy', detail: 'this release has not proved itself yet' }
     if (!this.#canRecord) return { code: 'journal-unwritable', detail: 'the journal cannot be written' }
     return this.#jobs.size >= this.#options.pendingJobsMax ? { code: 'busy', detail: `${this.#jobs.size} orders wait already` } : null
   }
@@ -149,7 +161,7 @@ export class JobMachine {
   #restored(order: Order, attempts: number, startedAt: Millis | null, now: JobMoment): void {
     const job = this.#add(order)
     Object.assign(job, { accepted: true, attempts, startedAt })
-    if (attempts > 0 && !this.#mayRunAgain(job)) this.#finish(job, restarted, now, null)
+    if (attempts > 0 && !mayRunAgain(job, this.#options.attemptsMax)) this.#finish(job, restarted, now, null)
     else if (attempts === 0 && this.#mayHaveStarted(job)) this.#finish(job, forgotten(this.#lostBefore), now, null)
     else this.#judge(job, 'judging')
   }
@@ -159,7 +171,7 @@ export class JobMachine {
     if (job?.phase === 'running') return // what runs here was not said before
     const { state, startedAt, at } = statement.body
     if (job !== undefined && state === 'running' && (startedAt ?? at) <= (job.startedAt ?? -1)) return // counted already
-    if (job !== undefined && state === 'running' && this.#mayRunAgain(job) && job.attempts + 1 < this.#options.attemptsMax) {
+    if (job !== undefined && state === 'running' && mayRunAgain(job, this.#options.attemptsMax) && job.attempts + 1 < this.#options.attemptsMax) {
       Object.assign(job, { accepted: true, attempts: job.attempts + 1, startedAt: startedAt ?? at })
       this.#effects.push({ kind: 'record-attempt', order: job.order, attempt: job.attempts, startedAt: startedAt ?? at })
       return
@@ -198,7 +210,7 @@ export class JobMachine {
 
   #exited(job: Job, report: RunReport, now: JobMoment): void {
     if (job.phase !== 'running') return
-    if (job.ending === 'interrupted' && this.#mayRunAgain(job)) {
+    if (job.ending === 'interrupted' && mayRunAgain(job, this.#options.attemptsMax)) {
       this.#jobs.delete(job.order.id) // the journal says "started": the next start of the executor runs it again
       this.#effects.push({ kind: 'discard', indication: job.order.id })
       return
@@ -233,6 +245,10 @@ export class JobMachine {
   #watch(now: JobMoment): void {
     for (const job of this.#jobs.values()) {
       if (job.phase === 'running') this.#watchRun(job, now)
+      if (job.phase === 'ready' && job.waitsUntil !== null && now.steady >= job.waitsUntil) {
+        this.#refuse(job, 'node-busy', `other orders ran for longer than the ${job.order.body.timeoutMs} ms that this one may take`, now)
+        continue
+      }
       if (job.phase === 'running' || job.phase === 'recalling' || job.phase === 'judging' || !now.mayAct) continue
       if (now.wall > job.order.body.expiresAt) this.#refuse(job, 'expired', 'the order expired before it could start', now)
       else if (isJudgeable(job, this.#options.clockToleranceMs, now.wall)) this.#judge(job, job.phase)
@@ -250,23 +266,14 @@ export class JobMachine {
 
   #schedule(now: JobMoment): void {
     if (this.#stopAt !== null || !this.#canRecord) return
-    this.#fetchNext()
-    const free = this.#options.concurrentJobs - this.#running()
-    if (free <= 0 || !this.#isCaughtUp || !now.mayAct) return
+    for (const job of selectFetches([...this.#jobs.values()], this.#options.cacheBytesMax)) this.#move(job, 'fetching', { kind: 'want-payload', order: job.order })
+    if (!this.#isCaughtUp || !now.mayAct || this.#isAlone()) return
     const due = this.#select((job) => job.phase === 'ready' && job.judged && startAtOf(job, this.#options.clockToleranceMs) <= now.wall)
-    for (const job of due.slice(0, free)) this.#start(job, now)
-  }
-
-  /** Strictly in order: one that finds no room is not overtaken, or a large one might wait for ever. */
-  #fetchNext(): void {
-    const queued = this.#select((job) => job.phase === 'queued' && job.judged)
-    if (queued.length === 0) return
-    let reserved = 0
-    for (const job of this.#jobs.values()) if (holdsCache(job)) reserved += job.order.body.payload.sizeBytes
-    for (const job of queued) {
-      reserved += job.order.body.payload.sizeBytes
-      if (reserved > this.#options.cacheBytesMax) return
-      this.#move(job, 'fetching', { kind: 'want-payload', order: job.order })
+    for (const job of due) {
+      // What comes before it may end, what comes after it waits.
+      if (isExclusive(job)) return this.#running() === 0 ? this.#start(job, now) : void (job.waitsUntil ??= now.steady + job.order.body.timeoutMs)
+      if (this.#running() >= this.#options.concurrentJobs) return
+      this.#start(job, now)
     }
   }
 
@@ -278,16 +285,14 @@ export class JobMachine {
   }
 
   #end(job: Job, ending: NonNullable<Job['ending']>, now: JobMoment): void {
-    if (job.ending !== null) return
+    if (job.ending !== null || job.continued) return
     Object.assign(job, { ending, killAt: now.steady + this.#options.killGraceMs })
     this.#effects.push({ kind: 'signal', indication: job.order.id, signal: 'SIGTERM' })
   }
 
-  /** Ends an order that will not start. One that a restart had interrupted did start, so it is never `rejected`. */
+  /** Ends an order that will not start. */
   #refuse(job: Job, code: string, detail: string, now: JobMoment): void {
-    if (job.attempts > 0) this.#finish(job, { state: 'interrupted', code, detail }, now, null)
-    else if (code === 'expired') this.#finish(job, { state: 'expired', code: null, detail }, now, null)
-    else this.#finish(job, { state: 'rejected', code, detail }, now, null)
+    this.#finish(job, judgeRefusal(code, detail, job.attempts > 0), now, null)
   }
 
   #finish(job: Job, outcome: Outcome, now: JobMoment, report: RunReport | null): void {
@@ -320,8 +325,10 @@ export class JobMachine {
     return body.createdAt <= this.#lostBefore && !body.idempotent
   }
 
-  #mayRunAgain(job: Job): boolean {
-    return job.order.body.idempotent && !job.cancelled && job.attempts < this.#options.attemptsMax
+  /** Whether something runs beside which nothing may. */
+  #isAlone(): boolean {
+    for (const job of this.#jobs.values()) if (job.phase === 'running' && isExclusive(job)) return true
+    return false
   }
 
   #running(): number {
@@ -331,7 +338,7 @@ export class JobMachine {
   }
 
   #checkDrained(): void {
-    if (this.#stopAt === null || this.#drained || this.#running() > 0) return
+    if (this.#stopAt === null || this.#drained || this.#select(({ phase, continued }) => phase === 'running' && !continued).length > 0) return
     this.#drained = true
     this.#effects.push({ kind: 'drained' })
   }
@@ -340,11 +347,3 @@ export class JobMachine {
     return [...this.#jobs.values()].filter(isWanted).sort(compareJobs)
   }
 }
-
-/** Verdicts that another time would change. */
-const hangsOnTime: ReadonlySet<string> = new Set(['expired', 'charter-expired'])
-const forgotten = (before: Millis): Outcome => ({
-  state: 'interrupted', code: 'journal-lost', detail: `this node lost its record of orders made before ${new Date(before).toISOString()}: this one may have run, and is not started`
-})
-
-const restarted: Outcome = { state: 'interrupted', code: 'restarted', detail: 'the executor ended while the order ran' }

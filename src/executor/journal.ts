@@ -11,6 +11,7 @@
  *   forgotten                orders that expired before this may have been forgotten
  *   lost                     what was started before this time may be missing here
  *   probe                    nothing: written to see whether anything can be
+ *   update                   the release that an order is about to replace, or has replaced, this one with
  *   last                     the id of the newest statement, which the next one names
  */
 import * as v from 'valibot'
@@ -19,14 +20,17 @@ import { decodeCbor, encodeCbor } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
 import { limits } from '../base/limits.ts'
-import { checkShape, countSchema, millisSchema } from '../base/schema.ts'
+import { checkShape, countSchema, indicationIdSchema, millisSchema, textSchema } from '../base/schema.ts'
 import { bundleSchema, type Bundle } from '../record/bundle.ts'
 import { decodeRecord, type Sealed } from '../record/record.ts'
 import { statementKind, type StatementBody } from '../record/statement.ts'
 import type { IndicationId, Millis, RecordId } from '../base/brand.ts'
 import type { History, Order } from './job-events.ts'
+import type { Update } from './update-machine.ts'
 
 const activeSchema = v.strictObject({ bundle: bundleSchema, attempts: countSchema, startedAt: v.nullable(millisSchema) })
+
+const updateSchema = v.strictObject({ indication: indicationIdSchema, slot: textSchema(128), version: textSchema(64), trialSeconds: countSchema })
 
 /** An order that an earlier executor left without an outcome. */
 export interface ActiveRecord {
@@ -38,7 +42,7 @@ export interface ActiveRecord {
 
 export type Statement = Sealed<StatementBody>
 
-const [newestKey, forgottenKey, lostKey, lastKey] = ['newest', 'forgotten', 'lost', 'last']
+const [newestKey, forgottenKey, lostKey, lastKey, updateKey] = ['newest', 'forgotten', 'lost', 'last', 'update']
 const decimal = (value: number): string => String(value).padStart(16, '0')
 const activeKey = (id: IndicationId): string => `active/${id}`
 const finishedKey = (id: IndicationId): string => `finished/${id}`
@@ -84,6 +88,21 @@ export class Journal {
   async recordLoss(at: Millis): Promise<void> {
     await writeLoss(this.#store, at)
     this.#lostBefore = Math.max(this.#lostBefore, at)
+  }
+
+  /** The update whose order has no outcome yet; null without one. Errors: `journal-unreadable`. */
+  async update(): Promise<Update | null> {
+    const bytes = await this.#store.get(updateKey)
+    if (bytes === undefined) return null
+    const decoded = decodeCbor(bytes)
+    const update = decoded.ok ? checkShape(updateSchema, decoded.value) : decoded
+    if (!update.ok) throw unreadable(updateKey, update.detail)
+    return update.value
+  }
+
+  /** Durable. Errors: `store-write-failed`. */
+  async recordUpdate(update: Update | null): Promise<void> {
+    await this.#store.write([update === null ? remove(updateKey) : put(updateKey, encodeCbor(update))], { durable: true })
   }
 
   /** Errors: `store-write-failed` when nothing can be written. */

@@ -3,11 +3,12 @@
  * output is what was expected, and what is removed afterwards.
  */
 import { toText } from '../base/bytes.ts'
-import { assert, describeError } from '../base/errors.ts'
+import { assert, describeError, isWritError } from '../base/errors.ts'
 import { reject, type Result } from '../base/result.ts'
 import { computeEnvironment } from './environment.ts'
 import { matchOutput } from './output-pattern.ts'
 import { prepareLaunch, type PreparationDeps } from './preparation.ts'
+import { checkFreeDisk } from './prerequisites.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Launch } from './format.ts'
@@ -30,9 +31,16 @@ export class Launches {
     this.#deps = deps
   }
 
+  /** Room for the payload, which is about to come, and for what the order demands besides. Errors: those of `FileCache.begin`, `prerequisite-missing`. */
+  async begin({ id, body, bundle }: Order): Promise<Result<null>> {
+    const copies = bundle.payload === null ? 2 : 1 // the agent's blocks, and the cache
+    const room = await checkFreeDisk(this.#deps.machine, body.prerequisites, copies * body.payload.sizeBytes)
+    return room.ok ? this.#deps.cache.begin(id, body.payload) : room
+  }
+
   /** `isWanted` is asked when it is done: the order may have ended meanwhile. Errors: those of `prepareLaunch`, `cache-unusable`. */
   async prepare(order: Order, isWanted: () => boolean): Promise<Result<null>> {
-    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject('cache-unusable', describeError(error)))
+    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject(isWritError(error) ? error.code : 'cache-unusable', describeError(error)))
     if (!launch.ok) return launch
     if (isWanted()) this.#prepared.set(order.id, launch.value)
     return { ok: true, value: null }
@@ -44,10 +52,16 @@ export class Launches {
     assert(launch, 'an order is spawned that was not prepared')
     const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(id)
     const environment = computeEnvironment(this.#deps.baseEnvironment, id, body, temporary)
-    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory })
+    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [] })
   }
 
-  async matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
+  /** What ended, against what the order expects to be written. */
+  async report(order: Order, result: RunResult): Promise<RunReport> {
+    const missingFile = (order.body.captures ?? []).find((name) => !result.files.some((file) => file.name === name)) ?? null
+    return { ...result, missingFile, pattern: await this.#matchOutput(order, result) }
+  }
+
+  async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {
     if (body.expected.output === null || exitCode !== body.expected.exitCode || stdout === null) return 'matched'
     try {
       return matchOutput(body.expected.output, toText(await this.#deps.outputs.readKept(stdout)))

@@ -12,27 +12,32 @@ import { systemClock, systemTimers } from '../base/system-clock.ts'
 import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
+import { refuseLeft } from '../trust/file-left.ts'
 import { loadRestored } from '../trust/file-restored.ts'
 import { outputsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
+import type { Output } from '../record/statement.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
+import { createMachine } from './child-machine.ts'
 import { ChildRunner } from './child-runner.ts'
-import { createCommandFormat } from './command-format.ts'
-import { ExecutorDriver } from './driver.ts'
+import { createScan, scanNothing } from './child-scanner.ts'
+import { ExecutorDriver, type DriverDeps } from './driver.ts'
 import { agentFlagsOf, executorFlags } from './engine-flags.ts'
-import type { BaseEnvironment } from './environment.ts'
+import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
+import { FileSlots } from './file-slots.ts'
 import { NewestStart } from './file-newest-start.ts'
 import { Journal, writeLoss } from './journal.ts'
-import { createScriptFormat } from './script-format.ts'
+import { createFormats } from './system-formats.ts'
 import { killOrphans } from './system-orphans.ts'
 import { Verifier } from './verification.ts'
+import type { Succession } from './updates.ts'
 
 /**
  * The journal's store. One that is damaged is set aside, and the new one says that what was started so far may be missing.
@@ -74,25 +79,41 @@ const noteRestore = async (home: Home, journal: Journal): Promise<void> => {
   if (restored !== null && restored.at + limits.trust.clockToleranceMs > journal.lostBefore) await journal.recordLoss(restored.at + limits.trust.clockToleranceMs)
 }
 
-const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, fatal: (error: unknown) => void): Promise<ExecutorDriver> => {
+const handOverCode = 75
+
+/** What the launcher said of itself; null without one. */
+const findLauncher = (home: Home): { readonly protocol: number; readonly slots: FileSlots } | null => {
+  const protocol = Number(process.env['WRIT_LAUNCHER'])
+  return Number.isInteger(protocol) && protocol > 0 ? { protocol, slots: new FileSlots(home.paths.releases, fileURLToPath(import.meta.url)) } : null
+}
+
+type Ends = Pick<DriverDeps, 'fatal' | 'left'> & Pick<Succession, 'handOver'>
+
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { fatal, left, handOver }: Ends): Promise<ExecutorDriver> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
-  const formats = new Map([createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)].map((format) => [format.name, format]))
+  const launcher = findLauncher(home)
+  const base = baseEnvironment(signer.key)
+  const formats = createFormats({ configured: home.config.formats, searchPath: base.path, leftMark: home.paths.left, launcher })
+  const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
   return new ExecutorDriver(
     {
-      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal,
+      mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,
       verifier: new Verifier(chain, body, new Set(formats.keys())),
       cache: await FileCache.open(home.paths.cache),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
+      machine: createMachine(home.paths.home, environment),
+      scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
       killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
-      baseEnvironment: baseEnvironment(signer.key),
+      succession: launcher === null ? null : { slots: launcher.slots, handOver, keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
+      baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,
       timers: systemTimers
@@ -109,16 +130,27 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
   )
 }
 
-const run = async (directory: string): Promise<void> => {
+const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): Promise<Output> => {
+  const capture = outputs.capture(path)
+  await capture.write(bytes)
+  return capture.finish()
+}
+
+/** The exit code. */
+const run = async (directory: string): Promise<number> => {
   const home = openNodeHome(directory)
+  refuseLeft(home.paths)
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopSignal.resolve())
+  const cancelWatch = watchLauncher(() => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined) // waited for below; it may come before
   const newestStart = new NewestStart(home.paths.newestStart)
   const store = await openStore(home, newestStart, log)
-  const driver = await createDriver(home, { store, newestStart }, log, failure.reject)
+  const replaced = Promise.withResolvers<typeof handOverCode>()
+  const left = (): void => void systemTimers.after(limits.executor.leaveMs, stopSignal.resolve)
+  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, left, handOver: () => replaced.resolve(handOverCode) })
   await driver.start()
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
     attached: (channel) => driver.attach(channel),
@@ -127,14 +159,33 @@ const run = async (directory: string): Promise<void> => {
   })
   agent.start()
   try {
-    await Promise.race([stopSignal.promise, failure.promise])
+    const isReplaced = (await Promise.race([stopSignal.promise, failure.promise, replaced.promise])) === handOverCode
+    if (isReplaced) {
+      log.info('another release is started', {})
+      return handOverCode
+    }
     log.info('the node is stopping')
     await Promise.race([driver.stop(), failure.promise])
     await settle(driver.allKept())
+    return 0
   } finally {
+    cancelWatch()
     await agent.stop()
     await store.close()
   }
+}
+
+/** A launcher that was killed leaves its executor to nobody, and the next one could not start beside it. */
+const watchLauncher = (onGone: () => void): (() => void) => {
+  const launcher = Number(process.env['WRIT_LAUNCHER_PID'])
+  if (!Number.isInteger(launcher)) return () => undefined // started without one
+  let cancel = (): void => undefined
+  const look = (): void => {
+    if (process.ppid !== launcher) return onGone()
+    cancel = systemTimers.after(limits.executor.launcherLookMs, look)
+  }
+  look()
+  return () => cancel()
 }
 
 /** Waits for the agent to keep the last statements, but not for ever. */
@@ -150,8 +201,7 @@ const main = async (): Promise<number> => {
   const [directory] = process.argv.slice(2)
   try {
     if (directory === undefined) throw new WritError('bad-usage', 'the executor needs the directory of a home: executor HOME')
-    await run(directory)
-    return 0
+    return await run(directory)
   } catch (error) {
     process.stderr.write(`writ: ${describeError(error)}${isWritError(error) ? ` [${error.code}]` : ''}\n`)
     return isWritError(error) ? 7 : 1

@@ -1,26 +1,35 @@
 /**
- * Format `script`: run by the interpreter that its first line names, or by /bin/sh. The interpreter is given the
+ * Format `script`: run by the interpreter that the order names, or that its first line does, or by /bin/sh. The interpreter is given the
  * payload's own path, so that a script may carry megabytes behind its text and read them from `$0`.
  */
 import { toText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
-import { accept, reject, type Result } from '../base/result.ts'
+import { accept, reject, type Rejected, type Result } from '../base/result.ts'
+import { decodeOptions, scriptOptionsSchema } from '../record/format-options.ts'
 import type { Executables, Format, Launch } from './format.ts'
 
 const { interpreterLineBytesMax } = limits.executor
 
 export const createScriptFormat = (executables: Executables): Format => ({
   name: 'script',
-  async prepare(payload, searchPath) {
+  async prepare(payload, { searchPath, options }) {
+    const told = decodeOptions(scriptOptionsSchema, options)
+    if (!told.ok) return told
+    if (told.value.interpreter !== undefined) {
+      const file = await executables.find(told.value.interpreter, searchPath)
+      return file === undefined ? missing(told.value.interpreter) : accept({ file, args: [payload.path] })
+    }
     const interpreter = parseInterpreter(await payload.readHead(interpreterLineBytesMax))
     if (!interpreter.ok) return interpreter
     const { file, args } = interpreter.value
     for (const wanted of [file, ...programsOfEnv(file, args)]) {
-      if ((await executables.find(wanted, searchPath)) === undefined) return reject('prerequisite-missing', `the script's interpreter ${wanted} is missing`)
+      if ((await executables.find(wanted, searchPath)) === undefined) return missing(wanted)
     }
     return accept({ file, args: [...args, payload.path] })
   }
 })
+
+const missing = (interpreter: string): Rejected => reject('prerequisite-missing', `the script's interpreter ${interpreter} is missing`)
 
 /** `#!FILE [ARGUMENT]` as Linux reads it: all behind the blank is one argument. Errors: `bad-payload`. */
 export const parseInterpreter = (head: Uint8Array): Result<Launch> => {

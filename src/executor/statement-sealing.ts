@@ -27,7 +27,8 @@ export const sealStatement = (signer: Signer, mesh: MeshId, previous: RecordId |
       // A cut through a surrogate pair leaves half a character, which has no UTF-8 form.
       detail: detail === null ? null : detail.slice(0, detailLengthMax).toWellFormed(),
       stdout: report?.stdout ?? null,
-      stderr: report?.stderr ?? null
+      stderr: report?.stderr ?? null,
+      ...(report === null || report.files.length === 0 ? {} : { files: [...report.files] })
     },
     [signer]
   )

@@ -23,13 +23,11 @@ import { createHeliaHost } from './network/helia-host.ts'
 import { Libp2pNetwork } from './network/libp2p-network.ts'
 import { createNode, type Node } from './node.ts'
 import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
+import { builtInFormats } from '../record/format-options.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { Network } from './network/network.ts'
-
-/** Formats that the executor of this release has plug-ins for. */
-const formats: ReadonlySet<string> = new Set(['command', 'script'])
 
 const run = async (directory: string): Promise<void> => {
   const home = openNodeHome(directory)
@@ -64,7 +62,7 @@ const run = async (directory: string): Promise<void> => {
   const host = await createHeliaHost(network, { blocks: paths.blocks, log })
   const node = await createNode(
     { network, store, content: host.content, outputs, executor, charters, signer: signerFromSeed(seed), membership, clock: systemClock, timers: systemTimers, random: systemRandom, log },
-    { ...config, formats }
+    { ...config, formats: new Set([...builtInFormats, ...Object.keys(config.formats)]) }
   )
   await host.start()
   await node.start()

@@ -270,6 +270,7 @@ export class Node {
     if (!answer.ok) network.blame(endpoint, 'bad-answer', answer.detail)
     if (!answer.ok) throw new WritError('bad-answer', `endpoint ${endpoint} gave an answer that cannot be read: ${answer.detail}`)
     this.#lastContactAt = clock.now()
+    this.#agent.answered()
     const learned = charters.learn(answer.value.charters)
     if (!learned.ok) this.#deps.log.warn('an endpoint sent charters that are refused', { endpoint, code: learned.code, detail: learned.detail })
     return this.#take(endpoint, answer.value, asked)

@@ -8,7 +8,7 @@ import { decodeOwn, encodeCbor } from '../base/codec.ts'
 import { isNotAttempted, type State } from './views.ts'
 import type { IndicationId, KeyId, Millis, RecordId } from '../base/brand.ts'
 import type { Receipt } from '../record/entry.ts'
-import type { Output, StatementBody } from '../record/statement.ts'
+import type { CapturedFile, Output, StatementBody } from '../record/statement.ts'
 
 export interface Fact {
   readonly by: 'agent' | 'executor'
@@ -21,6 +21,8 @@ export interface Fact {
   readonly detail: string | null
   readonly stdout: Output | null
   readonly stderr: Output | null
+  /** Absent where no files were captured. */
+  readonly files?: CapturedFile[]
   /** The entry that says so. */
   readonly entry: RecordId
 }
@@ -52,6 +54,7 @@ export const factOfExecutor = (statement: StatementBody, entry: RecordId): Fact 
   detail: statement.detail,
   stdout: statement.stdout,
   stderr: statement.stderr,
+  ...(statement.files === undefined ? {} : { files: statement.files }),
   entry
 })
 

@@ -2,7 +2,7 @@
  * What the queues show to a reader: rows that operators, the library and the endpoint's protocols speak of.
  */
 import type { IndicationId, KeyId, Millis } from '../base/brand.ts'
-import type { Output } from '../record/statement.ts'
+import type { CapturedFile, Output } from '../record/statement.ts'
 import type { Labels, Role } from '../record/invite.ts'
 
 /** In the order in which an instruction passes through them; from `succeeded` on it has ended. */
@@ -32,6 +32,8 @@ export interface QueueRow {
   readonly detail: string | null
   readonly stdout: Output | null
   readonly stderr: Output | null
+  /** Absent where no files were captured. */
+  readonly files?: CapturedFile[]
 }
 
 /** One indication over all of its targets. */

@@ -11,6 +11,19 @@ const { indication: bounds } = limits
 
 const variableNameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a name is a letter or _ followed by letters, digits or _'))
 
+/** A name for PATH, or an absolute path. It is run with `--version`, so it must not be an option or a path within the working directory. */
+export const executableSchema = v.pipe(textSchema(256), v.regex(/^(?:\/[^\0]*|[^\0/-][^\0/]*)$/, 'neither a name nor an absolute path'))
+export const versionSchema = v.pipe(textSchema(64), v.regex(/^[0-9]+(?:\.[0-9]+)*$/, 'a version is numbers with dots between them'))
+export const absolutePathSchema = v.pipe(textSchema(1024), v.regex(/^\/[^\0]*$/, 'no absolute path'))
+const captureSchema = v.pipe(textSchema(bounds.captureLengthMax), v.minLength(1), v.regex(/^[^\0]*$/, 'a path holds no zero byte'))
+
+const factDemandSchema = v.strictObject({
+  name: v.pipe(v.string(), v.regex(/^[a-z][A-Za-z0-9]{0,63}$/, 'no name of a fact')),
+  /** `>=` compares as versions and numbers are compared. */
+  relation: v.picklist(['=', '!=', '>=']),
+  value: textSchema(256)
+})
+
 const payloadSchema = v.strictObject({
   /** CIDv1; `raw` for a payload of one block, `dag-pb` (UnixFS) for more. Not parsed here: first verification does. */
   cid: textSchema(128),
@@ -31,6 +44,18 @@ const expectedSchema = v.strictObject({
   output: v.nullable(textSchema(bounds.patternLengthMax))
 })
 
+export const prerequisitesSchema = v.strictObject({
+  /** Names looked up in PATH, or absolute paths. */
+  executables: v.pipe(v.array(textSchema(256)), v.maxLength(bounds.executablesMax)),
+  /** The least version that each of these says of itself. */
+  versions: v.exactOptional(textMapSchema(bounds.executablesMax, executableSchema, versionSchema)),
+  /** Room that must be left when the order's own payload is in its place; at the node's home where no path is given. */
+  freeDisk: v.exactOptional(v.pipe(v.array(v.strictObject({ path: v.nullable(absolutePathSchema), sizeBytes: countSchema })), v.minLength(1), v.maxLength(bounds.freeDiskMax))),
+  /** What the executor must have found out about its machine. */
+  facts: v.exactOptional(v.pipe(v.array(factDemandSchema), v.minLength(1), v.maxLength(bounds.factsMax)))
+})
+
+// Later additions are absent where an order does not use them, so that nodes of an earlier release still take it.
 const indicationSchema = v.strictObject({
   mesh: meshIdSchema,
   admin: keyIdSchema,
@@ -43,8 +68,12 @@ const indicationSchema = v.strictObject({
   repository: v.strictObject({ kind: v.literal('mesh') }),
   parameters: textMapSchema(bounds.parametersMax, variableNameSchema, textSchema(bounds.valueBytesMax)),
   environment: textMapSchema(bounds.environmentMax, variableNameSchema, textSchema(bounds.valueBytesMax)),
+  /** What the format itself is told; each format says what it knows. */
+  options: v.exactOptional(textMapSchema(bounds.optionsMax, variableNameSchema, textSchema(bounds.valueBytesMax))),
+  /** Files that the run must leave, which are kept as its output is; relative to its working directory. */
+  captures: v.exactOptional(v.pipe(v.array(captureSchema), v.minLength(1), v.maxLength(bounds.capturesMax))),
   target: targetSchema,
-  prerequisites: v.strictObject({ executables: v.pipe(v.array(textSchema(256)), v.maxLength(bounds.executablesMax)) }),
+  prerequisites: prerequisitesSchema,
   expected: expectedSchema,
   createdAt: millisSchema,
   notBefore: millisSchema,
@@ -60,6 +89,8 @@ const indicationSchema = v.strictObject({
 export type PayloadRef = v.InferOutput<typeof payloadSchema>
 export type Target = v.InferOutput<typeof targetSchema>
 export type Expected = v.InferOutput<typeof expectedSchema>
+export type Prerequisites = v.InferOutput<typeof prerequisitesSchema>
+export type FactDemand = v.InferOutput<typeof factDemandSchema>
 export type IndicationBody = v.InferOutput<typeof indicationSchema>
 
 /** Signed by `admin`. Its record id is the `IndicationId`. */

@@ -23,6 +23,13 @@ export const outputSchema = v.strictObject({
   keptBytes: countSchema
 })
 
+const capturedFileSchema = v.strictObject({
+  /** As the order names it. */
+  name: textSchema(limits.indication.captureLengthMax),
+  output: v.pipe(outputSchema, v.check(({ head }) => head.length <= limits.output.fileHeadBytesMax, 'the head of a captured file is too long'))
+})
+export const capturedFilesSchema = v.pipe(v.array(capturedFileSchema), v.minLength(1), v.maxLength(limits.indication.capturesMax))
+
 const statementSchema = v.strictObject({
   mesh: meshIdSchema,
   executor: keyIdSchema,
@@ -38,11 +45,14 @@ const statementSchema = v.strictObject({
   code: v.nullable(textSchema(64)),
   detail: v.nullable(textSchema(1024)),
   stdout: v.nullable(outputSchema),
-  stderr: v.nullable(outputSchema)
+  stderr: v.nullable(outputSchema),
+  /** The files that the order names and its run has left; absent where there are none. */
+  files: v.exactOptional(capturedFilesSchema)
 })
 
 export type ExecutorState = (typeof executorStates)[number]
 export type Output = v.InferOutput<typeof outputSchema>
+export type CapturedFile = v.InferOutput<typeof capturedFileSchema>
 export type StatementBody = v.InferOutput<typeof statementSchema>
 
 /** Signed by `executor`. */
@@ -54,5 +64,6 @@ export const verifyStatements = async (statements: readonly Sealed<StatementBody
   return proven.map((result) => (result.ok ? accept(result.value.record) : result))
 }
 
-/** CIDs of the outputs that lie beside it. */
-export const outputsOf = ({ stdout, stderr }: StatementBody): string[] => [stdout, stderr].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))
+/** CIDs of what lies beside it: of its outputs and captured files that are more than a head. */
+export const outputsOf = ({ stdout, stderr, files = [] }: StatementBody): string[] =>
+  [stdout, stderr, ...files.map(({ output }) => output)].flatMap((output) => (typeof output?.cid === 'string' ? [output.cid] : []))

@@ -23,6 +23,7 @@ export const homePaths = (home: string) => ({
   home,
   config: join(home, 'writ.json'),
   restored: join(home, 'restored.json'),
+  left: join(home, 'left.json'),
   rootKey: join(home, 'root', 'root.key'),
   adminKey: join(home, 'admin', 'keys', 'admin.key'),
   adminLog: join(home, 'admin', 'log'),
@@ -37,6 +38,7 @@ export const homePaths = (home: string) => ({
   journal: join(home, 'executor', 'journal'),
   newestStart: join(home, 'executor', 'newest-start'),
   cache: join(home, 'executor', 'cache'),
+  releases: join(home, 'executor', 'releases'),
   run: join(home, 'run'),
   status: join(home, 'run', 'status.json'),
   charters: (side: Side) => join(home, side, 'charters.cbor'),
@@ -70,7 +72,7 @@ const guardedParts = [
   'root', 'run',
   'admin', 'admin/keys', 'admin/log', 'admin/blocks',
   'agent', 'agent/keys', 'agent/state', 'agent/blocks', 'agent/outputs',
-  'executor', 'executor/keys', 'executor/journal', 'executor/cache'
+  'executor', 'executor/keys', 'executor/journal', 'executor/cache', 'executor/releases'
 ] as const
 
 /** Errors: `home-missing`, `bad-config` (every problem with its path), and those of `readFileGuarded`. */

@@ -4,6 +4,7 @@
 import * as v from 'valibot'
 import { keyIdSchema, meshIdSchema, millisSchema, nodeNameSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
+import { builtInFormats } from '../record/format-options.ts'
 import { roleSchema } from '../record/invite.ts'
 
 export const addressSchema = v.pipe(
@@ -22,6 +23,16 @@ const common = { version: v.literal(1), mesh: meshIdSchema, meshName: nodeNameSc
 
 const adminConfigSchema = v.strictObject({ kind: v.literal('admin'), ...common })
 
+/** A program and its arguments; `{payload}` stands for the payload's path. */
+const commandSchema = v.pipe(v.array(v.pipe(textSchema(4096), v.regex(/^[^\0]*$/, 'no zero bytes'))), v.minLength(1), v.maxLength(64))
+
+const formatNameSchema = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/, 'a format is named by 1 to 32 of a-z 0-9 -, a letter first'), v.check((name) => !builtInFormats.includes(name), 'this format is built in'))
+
+const scannerSchema = v.strictObject({
+  command: commandSchema,
+  infectedExitCodes: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255))), v.minLength(1)), [1])
+})
+
 const nodeConfigSchema = v.strictObject({
   kind: v.literal('node'),
   ...common,
@@ -35,11 +46,16 @@ const nodeConfigSchema = v.strictObject({
   stopGraceMs: v.optional(millisSchema, limits.executor.stopGraceMs),
   /** What endpoints do with a queue entry that has ended: keep it, labelled with its status, for `ageMs`; or remove it. */
   retention: v.optional(v.strictObject({ mode: v.picklist(['label', 'remove']), ageMs: millisSchema }), { mode: 'label', ageMs: limits.queue.labelRetentionMs }),
+  /** Formats of the operator's own, or of a third party. */
+  formats: v.optional(v.record(formatNameSchema, v.strictObject({ command: commandSchema })), {}),
+  /** Asked about each payload before anything of it runs; null for none. */
+  scanner: v.optional(v.nullable(scannerSchema), null),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info')
 })
 
 export const homeConfigSchema = v.variant('kind', [adminConfigSchema, nodeConfigSchema])
 
+export type Scanner = v.InferOutput<typeof scannerSchema>
 export type EndpointAddress = v.InferOutput<typeof endpointAddressSchema>
 export type AdminConfig = v.InferOutput<typeof adminConfigSchema>
 export type NodeConfig = v.InferOutput<typeof nodeConfigSchema>

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { buildIndication, buildPayload, findNode, resolveTarget } from '../../src/api/order-building.ts'
+import { buildIndication, findNode, resolveTarget } from '../../src/api/order-building.ts'
+import { buildPayload } from '../../src/api/payload-building.ts'
 import { limits } from '../../src/base/limits.ts'
 import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload } from '../fixtures/orders.ts'
@@ -60,9 +61,38 @@ test('a script is read as it is, and one that is not there is named', async (t) 
   await t.throwsAsync(buildPayload({ kind: 'script', file: `${file}.gone` }, content), { code: 'script-unreadable', message: /script\.sh\.gone/ })
 })
 
-const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', inline: null }
+test('each kind of payload says its format, what that is told, and what is captured', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const file = path.join(directory, 'own_1_all.deb')
+  writeFileSync(file, 'a package')
+  const built = async (draft: OrderDraft['payload']): Promise<unknown> => {
+    const { format, name, options, captures } = await buildPayload(draft, new MemoryContent())
+    return { format, name, options, captures }
+  }
+  t.deepEqual(await built({ kind: 'script', file, interpreter: 'python3' }), { format: 'script', name: 'own_1_all.deb', options: { interpreter: 'python3' }, captures: [] })
+  t.deepEqual(await built({ kind: 'files', directory, to: '/etc/app', postCheck: 'app -t' }), { format: 'files', name: 'files to /etc/app', options: { to: '/etc/app', postCheck: 'app -t' }, captures: [] })
+  t.deepEqual(await built({ kind: 'packages', names: ['curl', 'nginx=1'], files: [file] }), { format: 'package', name: 'install curl nginx=1 own_1_all.deb', options: { packages: 'curl nginx=1' }, captures: [] })
+  t.deepEqual(await built({ kind: 'logs', paths: ['/var/log'] }), { format: 'collect-logs', name: 'logs of /var/log', options: {}, captures: ['logs.tar.gz'] })
+  t.deepEqual(await built({ kind: 'facts' }), { format: 'facts', name: 'facts', options: {}, captures: [] })
+  t.deepEqual(await built({ kind: 'other', format: 'own', file }), { format: 'own', name: 'own_1_all.deb', options: {}, captures: [] })
+})
+
+const payload = { ref: commandPayload('true').ref, format: 'command', name: 'true', options: {}, captures: [], inline: null }
 const build = (change: Partial<OrderDraft>) =>
   buildIndication({ target: { kind: 'all' }, payload: { kind: 'command', argv: ['true'] }, ...change }, resolveTarget({ kind: 'all' }, [web]), payload, mesh.admin.key, mesh.chain)
+
+test('packages have more time than other orders, and what a format captures comes besides what the draft names', (t) => {
+  const target = resolveTarget({ kind: 'all' }, [web])
+  const body = buildIndication({ target: { kind: 'all' }, payload: { kind: 'packages', names: ['curl'], files: [] }, captures: ['own.txt', 'left.txt'] }, target, { ...payload, format: 'package', captures: ['left.txt'] }, mesh.admin.key, mesh.chain)
+  t.is(body.timeoutMs, 900_000)
+  t.deepEqual(body.captures, ['left.txt', 'own.txt'])
+})
+
+test('an order that uses nothing of later releases has the form of the first', (t) => {
+  const body = build({})
+  for (const later of ['options', 'captures']) t.false(Object.hasOwn(body, later), later)
+  t.deepEqual(body.prerequisites, { executables: [] })
+})
 
 test('what a draft leaves out has its default', (t) => {
   const body = build({})

@@ -15,6 +15,7 @@ const everything = v.strictObject({
   text: textSchema(4),
   bytes: bytesSchema(2),
   flag: v.boolean(),
+  maybe: v.exactOptional(v.boolean()),
   state: v.picklist(['on', 'off']),
   pairs: v.pipe(v.array(v.strictTuple([v.string(), v.instance(Uint8Array)])), v.minLength(1), v.maxLength(2)),
   what: v.variant('kind', [v.strictObject({ kind: v.literal('none') }), v.strictObject({ kind: v.literal('some'), value: v.number() })])
@@ -34,7 +35,7 @@ const anything = fc.oneof(
 test('the fast check says yes where valibot does, to what it would give back', (t) => {
   t.true(hasShape(everything, good))
   fc.assert(
-    fc.property(fc.constantFrom(...Object.keys(good), 'more'), anything, (field, value) => {
+    fc.property(fc.constantFrom(...Object.keys(good), 'maybe', 'more'), anything, (field, value) => {
       const changed = { ...good, [field]: value }
       const parsed = v.safeParse(everything, changed)
       t.is(hasShape(everything, changed), parsed.success)
@@ -56,6 +57,7 @@ test('the schemas of the records that come by the thousand are known to it', (t)
   const output = { head: new Uint8Array(1), sizeBytes: 1, cid: null, keptBytes: 1 }
   const statement = { mesh: id, executor: id, previous: null, indication: id, state: 'running', at: 1, startedAt: null, exitCode: 0, signal: null, code: null, detail: null, stdout: output, stderr: null }
   t.true(hasShape(statementKind.schema, statement))
+  t.true(hasShape(statementKind.schema, { ...statement, files: [{ name: 'report.txt', output }] }))
 })
 
 test('what it does not know it leaves to valibot', (t) => {

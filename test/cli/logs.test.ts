@@ -29,6 +29,16 @@ test('the output of several agents has their names before each line, however it 
   t.is(shown.stderr, 'web1: bad\n')
 })
 
+test('a captured file comes instead of the output, with names before its lines where several nodes left it', async (t) => {
+  const left = (agentName: string) => ({ ...succeeded(agentName, 'output'), files: [{ name: 'a.txt', output: output('a\n') }] })
+  const admin = { show: async () => view(left('web1'), left('web2')), logs: () => iterate(chunk('web1', 'stdout', 'a\n'), chunk('web2', 'stdout', 'a\n')) }
+  const shown = await transcript([...logs, '--file', 'a.txt'], { admin })
+  t.is(shown.stdout, 'web1: a\nweb2: a\n')
+  t.deepEqual(shown.admin.calls.at(-1), ['logs', 'k3v9', { file: 'a.txt' }])
+  const none = await transcript([...logs, '--file', 'b.txt'], { admin: { ...admin, logs: () => iterate() } })
+  t.is(none.stderr, 'no captured file b.txt, or an empty one\n')
+})
+
 test('no output at all is told on stderr', async (t) => {
   const shown = await transcript([...logs, '--agent', 'web1'], { admin: { show: async () => view(succeeded('web1', '')), logs: () => iterate() } })
   t.is(shown.stdout, '')

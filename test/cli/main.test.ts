@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { isWritError } from '../../src/base/errors.ts'
-import { checkScript } from '../../src/cli/file-script.ts'
+import { checkScript } from '../../src/cli/file-source.ts'
 
 const entry = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 

@@ -116,6 +116,7 @@ test('a row in JSON has its output as text, and sizes beside it', async (t) => {
 
 const status: NodeStatus = {
   setAside: [],
+  left: false,
   restored: null,
   name: 'web1',
   key: keyOf('web1'),

@@ -138,6 +138,46 @@ test('what was not given is left to the library', async (t) => {
   t.deepEqual(shown.admin.calls[0]?.[1], draft)
 })
 
+test('files reach the order with where they go, whose they are, and what checks them', async (t) => {
+  const flags = ['--files', 'conf', '--to', '/etc/app', '--owner', 'app:www', '--post-check', 'app -t']
+  const shown = await transcript(run('--all', '--detach', ...flags), { admin: { submit: async () => submitted(['a']) } })
+  t.like(shown.admin.calls[0]?.[1], { payload: { kind: 'files', directory: 'conf', to: '/etc/app', owner: 'app', group: 'www', postCheck: 'app -t' } })
+})
+
+test('what nodes must have reaches the order', async (t) => {
+  const flags = ['--requires', 'tar', '--requires', 'git>=2.30', '--requires-free', '2G', '--requires-free', '/var=500M', '--requires-fact', 'osId=debian', '--requires-fact', 'memoryBytes>=1G']
+  const shown = await transcript(run('--all', '--detach', ...flags, '--', 'true'), { admin: { submit: async () => submitted(['a']) } })
+  t.like(shown.admin.calls[0]?.[1], {
+    requires: {
+      executables: ['tar'],
+      versions: { git: '2.30' },
+      freeDisk: [{ path: null, sizeBytes: 2 * 2 ** 30 }, { path: '/var', sizeBytes: 500 * 2 ** 20 }],
+      facts: [{ name: 'osId', relation: '=', value: 'debian' }, { name: 'memoryBytes', relation: '>=', value: String(2 ** 30) }]
+    }
+  })
+})
+
+const drafts = test.macro({
+  exec: async (t, flags: readonly string[], payload: unknown) => {
+    const shown = await transcript(run('--all', '--detach', ...flags), { admin: { submit: async () => submitted(['a']) } })
+    t.deepEqual((shown.admin.calls[0]?.[1] as OrderDraft | undefined)?.payload as unknown, payload, shown.stderr)
+  },
+  title: (_, flags: readonly string[] = []) => `what is run by ${flags.join(' ')}`
+})
+test(drafts, ['--script', 'a.py', '--interpreter', 'python3'], { kind: 'script', file: 'a.py', interpreter: 'python3' })
+test(drafts, ['--package', 'nginx=1.22.1-9', '--package', 'libstdc++6', '--deb', 'dir/own.deb'], { kind: 'packages', names: ['nginx=1.22.1-9', 'libstdc++6'], files: ['dir/own.deb'] })
+test(drafts, ['--collect-logs', '/var/log/nginx', '--collect-logs', '/var/log/syslog'], { kind: 'logs', paths: ['/var/log/nginx', '/var/log/syslog'] })
+test(drafts, ['--facts'], { kind: 'facts' })
+test(drafts, ['--leave'], { kind: 'leave' })
+test(drafts, ['--format', 'ansible', '--payload', 'site.yml'], { kind: 'other', format: 'ansible', file: 'site.yml' })
+
+test('captured files are told with how to get them', async (t) => {
+  const captured = { ...succeeded('web1', ''), files: [{ name: 'my report.txt', output: output('x', 2048) }] }
+  const shown = await transcript(run('--all', '--capture', 'my report.txt', '--', 'true'), answering(view(captured)))
+  t.is(shown.stdout, "web1  succeeded  0.31s  exit 0\n    my report.txt, 2.0 KiB: writ logs k3v9x2abcdef --agent web1 --file 'my report.txt'\n1 of 1 node ended: 1 succeeded\n")
+  t.like(shown.admin.calls.find(([method]) => method === 'submit')?.[1], { captures: ['my report.txt'] })
+})
+
 test('a script that cannot be read is told before anybody is contacted', async (t) => {
   const checkScript = (file: string): void => {
     throw new WritError('script-unreadable', `cannot read the script ${file}: no such file`)

@@ -51,6 +51,8 @@ export const transcript = async (args: readonly string[], scene: Scene = {}): Pr
     },
     startNode: refuse('startNode'),
     checkScript() {},
+    checkFile() {},
+    checkDirectory() {},
     openBar: refuse('openBar'),
     ...scene.deps
   })

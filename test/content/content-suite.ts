@@ -58,6 +58,17 @@ export const testContent = (test: TestFn, name: string, create: (t: ExecutionCon
   test(comesBack, blockBytesMax + 1, 0x70)
   test(comesBack, 5 * blockBytesMax + 17, 0x70)
 
+  test(`${name}: what lies between two cuts keeps its blocks, whatever lies before it`, async (t) => {
+    const { content, blocks } = await create(t)
+    const large = randomBytes(2 * blockBytesMax + 5)
+    for (const before of [randomBytes(10), randomBytes(blockBytesMax)]) {
+      const bytes = concatBytes([before, large, randomBytes(3)])
+      const ref = await content.add(inChunks(bytes, 100_003), [before.length, before.length + large.length])
+      t.true(isEqualBytes(await readAll(content.read(ref)), bytes))
+    }
+    t.is(await countBlocks(blocks), 3 + 2 * 3, 'three are shared; what is before, what is behind, and the root are not')
+  })
+
   test(`${name}: a payload over the limit is refused while it is read`, async (t) => {
     const { content } = await create(t)
     let isReadOn = false

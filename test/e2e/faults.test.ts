@@ -71,6 +71,24 @@ test.serial('an order that may run twice is run again after a crash', async (t) 
   t.deepEqual(linesOf('twice'), ['started', 'started'])
 })
 
+test.serial('a launcher starts an executor again that was killed', async (t) => {
+  const executor = mesh.findExecutor('web')
+  if (executor === undefined) return t.fail('no executor runs')
+  process.kill(executor, 'SIGKILL')
+  await eventually(() => mesh.findExecutor('web'), (other) => other !== undefined && other !== executor)
+  await mesh.contact('web')
+  t.is((await mesh.run('--nodes', 'web', '--', 'true')).code, 0)
+})
+
+test.serial('an executor whose launcher was killed ends in order', async (t) => {
+  const [executor, agent] = [mesh.findExecutor('web'), mesh.agentOf('web')]
+  if (executor === undefined) return t.fail('no executor runs')
+  await mesh.killLauncher('web')
+  await eventually(() => [executor, agent].filter(isAlive), ({ length }) => length === 0, 10_000)
+  await mesh.start('web')
+  t.is((await mesh.run('--nodes', 'web', '--', 'true')).code, 0)
+})
+
 test.serial('a mesh with one endpoint goes on, and the other catches up', async (t) => {
   t.is(await mesh.stop('e1'), 0)
   const { code, view } = await mesh.run('--nodes', 'web,db,e2', '--', 'true')
@@ -89,7 +107,7 @@ test.serial('a home runs once: a second start is refused with exit code 7', asyn
 
 test.serial('a node says how it is, whether it runs or not', async (t) => {
   const running = JSON.parse(await mesh.must('status', '--home', mesh.home('db'), '--json'))
-  t.like(running, { name: 'db', role: 'agent', running: true, live: { pid: mesh.executorOf('db'), queueLength: 0 } })
+  t.like(running, { name: 'db', role: 'agent', running: true, live: { pid: mesh.findExecutor('db'), queueLength: 0 } })
   t.deepEqual(running.live.peers.map(({ name }: { readonly name: string }) => name).filter((name: string) => /^e[12]$/.test(name)).sort(), ['e1', 'e2'])
   await mesh.stop('db')
   const down = JSON.parse(await mesh.must('status', '--home', mesh.home('db'), '--json'))

@@ -14,7 +14,7 @@ import type { Runner, RunResult } from '../../src/executor/child-runner.ts'
 import type { ExecutorState } from '../../src/record/statement.ts'
 import type { Signer } from '../../src/record/keys.ts'
 
-const ended: RunResult = { exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null }
+const ended: RunResult = { exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null, files: [] }
 
 /** Counts the starts of each order; every process ends at once. */
 const countStarts = () => {

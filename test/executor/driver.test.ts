@@ -99,6 +99,32 @@ test('a large script is brought by the agent and reads itself from $0', async (t
   t.deepEqual(agent.kinds(), ['ready', 'payload-wanted', 'validated', 'statement', 'statement'])
 })
 
+test('files that a run leaves are captured, a large one by its CID', async (t) => {
+  const { agent, directory, driver } = await openWorkbench(t)
+  const elsewhere = path.join(directory, 'elsewhere')
+  const script = `printf small >report.txt; mkdir sub; head -c 100000 /dev/zero >sub/large; : >empty; echo x >${elsewhere}\n`
+  const names = ['report.txt', 'sub/large', 'empty', elsewhere]
+  const order = scriptOrder(script, { captures: names })
+  await agent.send({ kind: 'order', bundle: order.bundle })
+  const { state, files = [] } = await agent.outcome(order.id)
+  t.is(state, 'succeeded')
+  t.deepEqual(files.map(({ name, output }) => [name, output.sizeBytes, output.head.length, output.cid === null]), [['report.txt', 5, 5, true], ['sub/large', 100_000, limits.output.fileHeadBytesMax, false], ['empty', 0, 0, true], [elsewhere, 2, 2, true]])
+  t.is(textOf(files[0]?.output ?? null), 'small')
+  t.deepEqual(agent.outputs.get(files[1]?.output.cid ?? ''), new Uint8Array(100_000))
+  await driver.stop()
+  await eventually(() => readdir(path.join(directory, 'outputs')), (kept) => kept.length === 0)
+})
+
+test('a file that is not left, or is none, fails the order, and the others are captured', async (t) => {
+  const { agent } = await openWorkbench(t)
+  const order = scriptOrder('echo there >there; mkfifo pipe; mkdir folder\n', { captures: ['there', 'pipe', 'folder'] })
+  await agent.send({ kind: 'order', bundle: order.bundle })
+  const outcome = await agent.outcome(order.id)
+  t.like(outcome, { state: 'failed', code: 'capture-missing' })
+  t.regex(outcome.detail ?? '', /pipe/)
+  t.deepEqual(outcome.files?.map(({ name }) => name), ['there'])
+})
+
 test('an output larger than its head is kept whole, by its CID, and comes before the outcome', async (t) => {
   const { agent, directory, driver } = await openWorkbench(t)
   const order = scriptOrder('i=0; while [ $i -lt 20000 ]; do echo "line $i"; i=$((i+1)); done; echo oops >&2\n')

@@ -18,13 +18,14 @@ const executables: Executables = { find: async (name) => (installed.has(name) ? 
 
 const payloadFrom = (bytes: Uint8Array): Payload => ({ path: '/cache/payload', sizeBytes: bytes.length, readHead: async (sizeBytesMax) => bytes.slice(0, sizeBytesMax) })
 
+const { id: orderId } = commandOrder(['true'])
 const script = createScriptFormat(executables)
 const command = createCommandFormat(executables)
 
 /** A script's beginning and what is started for it, or the code of its refusal. */
 const isStarted = test.macro({
   async exec(t, text: string, expected: readonly string[] | string) {
-    const launch = await script.prepare(payloadFrom(Buffer.from(text)), '/usr/bin')
+    const launch = await script.prepare(payloadFrom(Buffer.from(text)), { id: orderId, searchPath: '/usr/bin', options: {} })
     t.deepEqual(launch.ok ? [launch.value.file, ...launch.value.args] : launch.code, expected)
   },
   title: (_, text: string, expected: readonly string[] | string) => `a script that begins with ${JSON.stringify(text.slice(0, 40))} is ${typeof expected === 'string' ? `refused: ${expected}` : `run by ${expected.join(' ')}`}`
@@ -49,9 +50,23 @@ test('no first line makes the reader throw', (t) => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (tail) => t.is(typeof parseInterpreter(Uint8Array.of(0x23, 0x21, ...tail)).ok, 'boolean')))
 })
 
+const isRunBy = test.macro({
+  async exec(t, options: Readonly<Record<string, string>>, expected: readonly string[] | string) {
+    const launch = await script.prepare(payloadFrom(Buffer.from('#!/usr/bin/ruby\n')), { id: orderId, searchPath: '/usr/bin', options })
+    t.deepEqual(launch.ok ? [launch.value.file, ...launch.value.args] : launch.code, expected)
+  },
+  title: (_, options: Readonly<Record<string, string>>, expected: readonly string[] | string) => `a script with the options ${JSON.stringify(options)} is ${typeof expected === 'string' ? `refused: ${expected}` : `run by ${expected.join(' ')}`}`
+})
+test(isRunBy, { interpreter: 'python3' }, ['/usr/bin/python3', '/cache/payload'])
+test(isRunBy, { interpreter: '/bin/sh' }, ['/bin/sh', '/cache/payload'])
+test(isRunBy, { interpreter: 'ruby' }, 'prerequisite-missing')
+test(isRunBy, { interpreter: './python3' }, 'bad-options')
+test(isRunBy, { interpreter: '-c' }, 'bad-options')
+test(isRunBy, { to: '/etc' }, 'bad-options')
+
 const isCommand = test.macro({
   async exec(t, value: unknown, expected: readonly string[] | string) {
-    const launch = await command.prepare(payloadFrom(encodeCbor(value)), '/usr/bin')
+    const launch = await command.prepare(payloadFrom(encodeCbor(value)), { id: orderId, searchPath: '/usr/bin', options: {} })
     t.deepEqual(launch.ok ? [launch.value.file, ...launch.value.args] : launch.code, expected)
   },
   title: (name = '') => `a command ${name}`
@@ -64,7 +79,7 @@ test('with a zero byte is refused', isCommand, { argv: ['true', 'a\0b'] }, 'bad-
 test('that is no map is refused', isCommand, 'true', 'bad-payload')
 
 test('a command over the limit is refused unread', async (t) => {
-  const launch = await command.prepare({ path: '/', sizeBytes: limits.executor.commandBytesMax + 1, readHead: () => Promise.reject(new Error('read')) }, '')
+  const launch = await command.prepare({ path: '/', sizeBytes: limits.executor.commandBytesMax + 1, readHead: () => Promise.reject(new Error('read')) }, { id: orderId, searchPath: '', options: {} })
   t.is(launch.ok ? '' : launch.code, 'bad-payload')
 })
 

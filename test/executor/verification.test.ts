@@ -46,7 +46,7 @@ test('an order for those enrolled before', neverRuns, { target: { kind: 'select'
 test('an order of another mesh', neverRuns, { mesh: elsewhere.mesh }, 'rejected', 'wrong-mesh')
 test('an order that expired', neverRuns, { createdAt: past, notBefore: past, expiresAt: mesh.now - 1 }, 'expired', null)
 test('an order valid for too long', neverRuns, { expiresAt: mesh.now + limits.indication.validityMsMax + 1 }, 'rejected', 'bad-validity')
-test('an order of a format without a plug-in', neverRuns, { format: 'release' }, 'rejected', 'unknown-format')
+test('an order of a format without a plug-in', neverRuns, { format: 'ansible' }, 'rejected', 'unknown-format')
 test('an order with a bad pattern', neverRuns, { expected: { exitCode: 0, output: '(' } }, 'rejected', 'bad-pattern')
 test('an order with a CID of something else', neverRuns, { payload: { ...payloadOf(Uint8Array.of(1)).ref, sha256: 'a'.repeat(64) } }, 'rejected', 'bad-location')
 test('an order with a payload that was swapped', neverRuns, { payload: payloadOf(Buffer.from('something else')).ref }, 'rejected', 'payload-mismatch')

@@ -6,25 +6,29 @@ import { silentLog } from '../../src/base/log.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { systemTimers } from '../../src/base/system-clock.ts'
+import { createMachine } from '../../src/executor/child-machine.ts'
+import { createScan, scanNothing } from '../../src/executor/child-scanner.ts'
 import { ChildRunner, type Runner } from '../../src/executor/child-runner.ts'
-import { createCommandFormat } from '../../src/executor/command-format.ts'
 import { ExecutorDriver } from '../../src/executor/driver.ts'
 import { FileCache } from '../../src/executor/file-cache.ts'
 import { fileExecutables } from '../../src/executor/file-executables.ts'
 import { FileOutputs } from '../../src/executor/file-output.ts'
 import { Journal } from '../../src/executor/journal.ts'
-import { createScriptFormat } from '../../src/executor/script-format.ts'
+import { createFormats } from '../../src/executor/system-formats.ts'
 import { Verifier } from '../../src/executor/verification.ts'
+import { outputsOf } from '../../src/record/statement.ts'
 import { controlKind } from '../../src/record/control.ts'
 import { sealRecord } from '../../src/record/record.ts'
-import { outputsOf } from '../../src/record/statement.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderOf, payloadOf } from '../fixtures/orders.ts'
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
 import { FakeAgent, type FakeAgentSettings } from './fake-agent.ts'
 import type { SteadyClock, Timers } from '../../src/base/clock.ts'
+import type { Succession } from '../../src/executor/updates.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
+import type { Machine } from '../../src/executor/prerequisites.ts'
+import type { NodeConfig, Scanner } from '../../src/trust/home-config.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -48,7 +52,11 @@ export interface WorkbenchSettings {
   readonly timers?: Timers
   readonly runner?: (real: Runner) => Runner
   readonly chain?: CharterChain
+  readonly machine?: Partial<Machine>
+  readonly scanner?: Scanner
+  readonly formats?: NodeConfig['formats']
   readonly noteAhead?: (createdAt: number) => void
+  readonly succession?: Succession
 }
 
 export interface Workbench {
@@ -59,6 +67,8 @@ export interface Workbench {
   readonly directory: string
   readonly saved: CharterChain[]
   readonly failures: unknown[]
+  /** How often the node was told that it is to end. */
+  readonly left: readonly true[]
   attach(settings?: FakeAgentSettings): FakeAgent
 }
 
@@ -73,25 +83,31 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
-  const formats = [createCommandFormat(fileExecutables), createScriptFormat(fileExecutables)]
+  const formats = createFormats({ configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json'), launcher: null })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
+  const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
   const saved: CharterChain[] = []
   const failures: unknown[] = []
+  const left: true[] = []
   const driver = new ExecutorDriver(
     {
       mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
-      verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.map(({ name }) => name))),
+      verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.keys())),
       cache: await FileCache.open(directory),
       runner: settings.runner?.(runner) ?? runner,
-      formats: new Map(formats.map((format) => [format.name, format])),
+      formats,
       executables: fileExecutables,
+      machine: { ...createMachine(directory, environment), ...settings.machine },
+      scan: settings.scanner === undefined ? scanNothing : createScan(settings.scanner, fileExecutables, environment),
       killOrphans: () => Promise.resolve(0),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       noteAhead: settings.noteAhead ?? (() => undefined),
       saveCharters: (chain) => void saved.push(chain),
+      succession: settings.succession ?? null,
       clock: settings.clock ?? runningClock(),
       log: silentLog,
+      left: () => void left.push(true),
       fatal: (error) => void failures.push(error)
     },
     { ...machineOptions, ...settings.options }
@@ -99,7 +115,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   await driver.start()
   t.teardown(() => driver.stop())
   const attach = (agentSettings?: FakeAgentSettings) => new FakeAgent(driver, node.executor.key, agentSettings)
-  return { driver, journal, store, directory, saved, failures, attach, agent: attach(settings.agent) }
+  return { driver, journal, store, directory, saved, failures, left, attach, agent: attach(settings.agent) }
 }
 
 let nonces = 0
@@ -116,7 +132,7 @@ export interface TestOrder {
   readonly payload: Uint8Array
 }
 
-const orderFrom = (bytes: Uint8Array, change: Partial<IndicationBody>, controls: readonly Uint8Array[], signer?: Signer): TestOrder => {
+export const orderFrom = (bytes: Uint8Array, change: Partial<IndicationBody>, controls: readonly Uint8Array[] = [], signer?: Signer): TestOrder => {
   const indication = orderOf(mesh, { payload: payloadOf(bytes).ref, nonce: nextNonce(), ...change }, signer)
   return { id: indication.id, indication, payload: bytes, bundle: { indication: indication.bytes, controls: [...controls], payload: bytes.length <= limits.payload.inlineBytesMax ? bytes : null } }
 }

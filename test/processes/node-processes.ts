@@ -22,7 +22,7 @@ export interface Running {
   readonly ended: Promise<number | null>
 }
 
-/** Which of a node's processes are killed. */
+/** Which of a node's processes are killed; with the executor goes its launcher. */
 export type Victim = 'agent' | 'executor' | 'both'
 
 export class NodeProcesses {
@@ -75,7 +75,7 @@ export class NodeProcesses {
         if (hasEnded(child) || log.text.includes('cannot-listen')) throw new Error(`${name} did not start: ${log.text}`)
         return this.status(name)
       },
-      (status) => status !== undefined && status.pid === child.pid && status.lastContactAt !== null,
+      (status) => status !== undefined && status.pid === this.findExecutor(name) && status.lastContactAt !== null,
       deadlineMs
     )
   }
@@ -107,22 +107,32 @@ export class NodeProcesses {
     return code
   }
 
-  /** SIGKILL to the executor alone; resolves when its agent has noticed and ended as well. */
+  /** SIGKILL to the executor and its launcher; resolves when its agent has noticed and ended as well. */
   async crash(name: string): Promise<void> {
     const agent = this.agentOf(name)
     await this.kill(name, 'executor')
     await eventually(() => isAlive(agent), (alive) => !alive)
   }
 
-  /** SIGKILL. Resolves when the executor has ended, if it was meant. */
+  /** SIGKILL to the launcher alone. */
+  async killLauncher(name: string): Promise<void> {
+    const running = this.running(name)
+    running.child.kill('SIGKILL')
+    await running.ended
+    this.#forget(name, running)
+  }
+
+  /** SIGKILL; an executor falls with its launcher, which would start it again. Resolves when they have ended. */
   async kill(name: string, victim: Victim): Promise<void> {
     const running = this.running(name)
-    const agent = victim === 'executor' ? undefined : this.findAgent(name)
+    const [executor, agent] = [this.findExecutor(name), victim === 'executor' ? undefined : this.findAgent(name)]
     if (victim !== 'agent') running.child.kill('SIGKILL')
+    if (victim !== 'agent' && executor !== undefined) killIfThere(executor)
     if (agent !== undefined) killIfThere(agent)
     if (victim === 'agent') return
     await running.ended
     this.#forget(name, running)
+    if (executor !== undefined) await eventually(() => isAlive(executor), (alive) => !alive)
   }
 
   /** Whether its executor runs. */
@@ -131,8 +141,10 @@ export class NodeProcesses {
     return running !== undefined && !hasEnded(running.child)
   }
 
-  executorOf(name: string): number {
-    return this.#nodes.get(name)?.child.pid ?? Number.NaN
+  /** None while it waits to be started again. */
+  findExecutor(name: string): number | undefined {
+    const launcher = this.#nodes.get(name)?.child.pid
+    return launcher === undefined ? undefined : childrenOf(launcher).find((pid) => isExecutor(commandOf(pid)))
   }
 
   /** The process id of a node's agent. */
@@ -144,7 +156,8 @@ export class NodeProcesses {
 
   /** None while it waits to be started again. */
   findAgent(name: string): number | undefined {
-    return childrenOf(this.executorOf(name)).find((pid) => commandOf(pid).includes('agent.js'))
+    const executor = this.findExecutor(name)
+    return executor === undefined ? undefined : childrenOf(executor).find((pid) => commandOf(pid).includes('agent.js'))
   }
 
   /** What the node wrote down last. */
@@ -182,6 +195,9 @@ export class NodeProcesses {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
+
+/** A launcher's own helpers carry its command, which names the installed executor. */
+const isExecutor = (command: string): boolean => command.includes('executor.js') && !command.includes('launcher.sh')
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 

@@ -34,6 +34,19 @@ test('a format that is a path', ordersWith, { format: '../script' }, false)
 test('no nodes', ordersWith, { target: { kind: 'nodes', nodes: [] } }, false)
 test('as many nodes as there may be', ordersWith, { target: { kind: 'nodes', nodes: repeat(bounds.targetNodesMax, mesh.peer('a')) } }, true)
 test('one node more', ordersWith, { target: { kind: 'nodes', nodes: repeat(bounds.targetNodesMax + 1, mesh.peer('a')) } }, false)
+const prerequisites = (change: Record<string, unknown>) => ({ prerequisites: { executables: [], ...change } })
+test('every kind of prerequisite', ordersWith, prerequisites({ versions: { git: '2.30', '/opt/app': '1' }, freeDisk: [{ path: null, sizeBytes: 1 }, { path: '/var', sizeBytes: 1 }], facts: [{ name: 'osId', relation: '=', value: '' }] }), true)
+test('a version of an option', ordersWith, prerequisites({ versions: { '--help': '1' } }), false)
+test('a version of a relative path', ordersWith, prerequisites({ versions: { './git': '1' } }), false)
+test('a version that is none', ordersWith, prerequisites({ versions: { git: '2.x' } }), false)
+test('free space at a relative path', ordersWith, prerequisites({ freeDisk: [{ path: 'var', sizeBytes: 1 }] }), false)
+test('an empty list of facts, which has another form', ordersWith, prerequisites({ facts: [] }), false)
+test('an unknown relation', ordersWith, prerequisites({ facts: [{ name: 'osId', relation: '~', value: '' }] }), false)
+test('captures and options', ordersWith, { captures: repeat(bounds.capturesMax, 'report.txt'), options: { to: '/etc/app' } }, true)
+test('no captures, which has another form', ordersWith, { captures: [] }, false)
+test('one capture too many', ordersWith, { captures: repeat(bounds.capturesMax + 1, 'report.txt') }, false)
+test('a capture without a name', ordersWith, { captures: [''] }, false)
+test('an option of another type', ordersWith, { options: { to: 1 } }, false)
 test('a target of another kind', ordersWith, { target: { kind: 'all' } }, false)
 test('a repository of another kind', ordersWith, { repository: { kind: 'http' } }, false)
 test('a payload beyond the limit', ordersWith, { payload: { ...orderBody(mesh).payload, sizeBytes: limits.payload.sizeBytesMax + 1 } }, false)
@@ -62,9 +75,13 @@ const statement: StatementBody = {
   exitCode: 0,
   signal: null,
   code: null,
-  detail: 'd'.repeat(1024),
+  detail: '€'.repeat(1024),
   stdout: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 },
-  stderr: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 }
+  stderr: { head: new Uint8Array(limits.output.headBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 },
+  files: repeat(limits.indication.capturesMax, {
+    name: '€'.repeat(limits.indication.captureLengthMax),
+    output: { head: new Uint8Array(limits.output.fileHeadBytesMax), sizeBytes: 1e9, cid: 'c'.repeat(128), keptBytes: 1e9 }
+  })
 }
 
 test('the fullest statement stays below its size', (t) => {

@@ -66,7 +66,7 @@ test('a runner that starts each process twice is caught', async (t) => {
 })
 
 test('a runner that says it ran what it never started is caught', async (t) => {
-  const startsNothing: Runner = { start: () => ({ signal: () => undefined, ended: Promise.resolve({ exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null }) }) }
+  const startsNothing: Runner = { start: () => ({ signal: () => undefined, ended: Promise.resolve({ exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null, files: [] }) }) }
   t.true(violatedCheckers(await simulate(t, 'calm', 1, { sabotage: { runner: () => startsNothing } })).includes('orders-end'))
 })
 

@@ -4,6 +4,7 @@
  */
 import { Background } from '../../base/background.ts'
 import { limits } from '../../base/limits.ts'
+import { release } from '../../base/release.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
 import { outputsOf, statementKind } from '../../record/statement.ts'
 import { chartersAfter, knownVersions, sharedVersions } from '../../trust/charter-chain.ts'
@@ -59,6 +60,7 @@ export class Agent {
   #batches = 0
   #isReleased = false
   #hasPassedOver = false
+  #isContactWanted = false
 
   constructor(deps: AgentDeps, options: AgentOptions) {
     this.#deps = deps
@@ -118,6 +120,12 @@ export class Agent {
   /** The own log is a new one: resolves when the executor will say every outcome again. Errors: as `adopt`. */
   retell(): Promise<void> {
     return this.#written((batch) => ({ kind: 'retell', batch }))
+  }
+
+  /** An endpoint has answered this node. */
+  answered(): void {
+    if (this.#isContactWanted) this.#tell({ kind: 'contact' })
+    this.#isContactWanted = false
   }
 
   have(): IndicationId[] {
@@ -184,7 +192,7 @@ export class Agent {
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tellCharters(knownVersions(this.#deps.charters.chain, message))
-        return
+        return this.#tell({ kind: 'up', release })
       case 'held':
         return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
@@ -196,6 +204,9 @@ export class Agent {
         return message.indication === null ? undefined : this.#step({ kind: 'refused', indication: message.indication })
       case 'output-chunk':
         return this.#deps.outputs.keep({ cid: message.cid, offset: message.offset, sizeBytes: message.sizeBytes, bytes: message.bytes })
+      case 'contact-wanted':
+        this.#isContactWanted = true
+        return this.#deps.onPullWanted()
       case 'written':
         this.#unwritten.get(message.batch)?.resolve()
         return void this.#unwritten.delete(message.batch)

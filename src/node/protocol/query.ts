@@ -7,7 +7,7 @@ import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdS
 import { limits } from '../../base/limits.ts'
 import { states } from '../../queue/views.ts'
 import { labelsSchema, roleSchema } from '../../record/invite.ts'
-import { outputSchema } from '../../record/statement.ts'
+import { capturedFilesSchema, outputSchema } from '../../record/statement.ts'
 import { endpointAddressSchema } from '../../trust/home-config.ts'
 
 export const queryProtocol = '/writ/query/1'
@@ -51,7 +51,8 @@ const queueRowSchema = v.strictObject({
   code: nullableText,
   detail: nullableText,
   stdout: v.nullable(outputSchema),
-  stderr: v.nullable(outputSchema)
+  stderr: v.nullable(outputSchema),
+  files: v.exactOptional(capturedFilesSchema)
 })
 
 const nodeRowSchema = v.strictObject({
