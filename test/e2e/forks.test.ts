@@ -50,6 +50,12 @@ const runApart = async (endpoint: string, home: string): Promise<string> => {
   return id
 }
 
+/** The one of these orders that has succeeded, as an endpoint knows it. */
+const countedAt = async (endpoint: string, orders: readonly string[]): Promise<string | undefined> => {
+  for (const id of orders) if (stateOf(await mesh.show(id, mesh.adminOf(endpoint))) === 'succeeded') return id
+  return undefined
+}
+
 test.serial('the log of a duplicated home forks; endpoints freeze it, an admin thaws it, and the agent runs orders again', async (t) => {
   await mesh.stopNodes()
   cpSync(mesh.home('web'), mesh.home('twin'), { recursive: true })
@@ -66,13 +72,15 @@ test.serial('the log of a duplicated home forks; endpoints freeze it, an admin t
   const keep = fork?.branches[0] ?? ''
   await mesh.must('thaw', keep, '--home', mesh.admin)
   for (const endpoint of mesh.endpoints) await forkAt(endpoint, ({ thaw }) => thaw?.keep === keep)
-  for (const endpoint of mesh.endpoints) await mesh.shown(first, (view) => stateOf(view) === 'succeeded', { home: mesh.adminOf(endpoint) })
+  // Which of the two counts hangs on which branch was kept; the twin had heard of the first order too.
+  const counted = await eventually(() => countedAt('e1', [first, second]), (found) => found !== undefined, 20_000)
+  await eventually(() => countedAt('e2', [first, second]), (found) => found === counted, 20_000)
   t.like((await auditedForks('e2'))[0], { authorName: 'web', thaw: { keep } })
 
   await mesh.start('web')
   const { code, view } = await mesh.run('--nodes', 'web', '--', 'true')
   t.is(code, 0, JSON.stringify(view.rows))
-  await mesh.shown(second, (shown) => stateOf(shown) === 'succeeded')
+  for (const id of [first, second]) await mesh.shown(id, (shown) => stateOf(shown) === 'succeeded')
   const forks = await Promise.all(mesh.endpoints.map((endpoint) => forkAt(endpoint, () => true)))
   t.deepEqual(forks.map((known) => known?.thaw?.keep), [keep, keep], 'and no log has forked anew')
 })
