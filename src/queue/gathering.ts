@@ -20,12 +20,23 @@ export interface Gathered {
 
 export const noFacts = (): Gathered => ({ indications: [], controls: [], facts: [], rejections: [] })
 
-/** A credential proves itself, wherever it stands. */
-export const gatherMemberships = (opened: readonly OpenedEntry[]): Membership[] =>
-  opened.flatMap(({ content }) => {
-    const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
-    return membership?.ok === true ? [membership.value] : []
-  })
+/**
+ * A credential proves itself, also in what a fork sets aside. In an entry that waits it does not count yet: who has asked
+ * for the same entries may never have been handed that one.
+ */
+export const gatherMemberships = (opened: readonly OpenedEntry[], work: readonly LogWork[]): Membership[] => {
+  const waiting = new Set(work.flatMap(({ plan }) => plan.waiting))
+  const judged = [...opened.filter((entry) => !waiting.has(entry)), ...work.flatMap(({ plan }) => plan.accepted.map((placed) => placed.opened))]
+  return judged.flatMap((entry) => membershipIn(entry) ?? [])
+}
+
+const membershipIn = ({ content }: OpenedEntry): Membership | undefined => {
+  const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
+  return membership?.ok === true ? membership.value : undefined
+}
+
+/** Whether entries that wait are those of a node, although it is not known yet. */
+export const showMembership = (waiting: readonly OpenedEntry[]): boolean => waiting.some((entry) => membershipIn(entry) !== undefined)
 
 /**
  * So does an admin's choice between branches: if it counted by the log that it stands in, two forked logs could each be

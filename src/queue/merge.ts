@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts'
 import { entryKind, type EntryBody } from '../record/entry.ts'
 import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import { gatherMemberships, gatherFacts, gatherThaws } from './gathering.ts'
+import { gatherFacts, gatherMemberships, gatherThaws, showMembership } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
 import { logIdOf, type LogName } from './log.ts'
 import { planLogs } from './log-work.ts'
@@ -175,7 +175,7 @@ export const applyMerge = async (
   deps.logs.stage(work, stage)
   const told = gatherFacts(work)
   const withdrawal = await planWithdrawal(deps, chain, work, told)
-  await deps.orders.stageMembers(deps.nodes.stage(gatherMemberships(prepared.opened), stage), stage)
+  await deps.orders.stageMembers(deps.nodes.stage(gatherMemberships(prepared.opened, work), stage), stage)
   await deps.orders.stageWithdrawal(withdrawal, stage)
   const indications = await deps.orders.stageIndications(told.indications, stage)
   const controls = await deps.orders.stageControls(told.controls, stage)
@@ -183,7 +183,7 @@ export const applyMerge = async (
   // What arrived before may not be on disk yet: a durable write of anything takes it along.
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
   await stage.write(deps.store, { durable: options.durable })
-  for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined)
+  for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined || showMembership(plan.waiting))
   const accepted = work.flatMap(({ plan, relaid }) => plan.accepted.flatMap(({ opened }) => (relaid?.held.has(opened.record.id) === true ? [] : [opened.record])))
   for (const record of accepted) deps.recent.note(record)
   return {

@@ -5,7 +5,7 @@
  * is over, and the log goes on in a new life. What was said in it from a fork on counts nowhere, and is said again.
  */
 import { emptyHead, type Head } from './log.ts'
-import type { Incarnation } from '../base/brand.ts'
+import type { Incarnation, RecordId } from '../base/brand.ts'
 
 export interface Life {
   readonly incarnation: Incarnation
@@ -29,6 +29,8 @@ export type Lives = readonly [...Life[], Life]
 export interface KnownLife {
   readonly incarnation: Incarnation
   readonly sequence: number
+  /** Of the entry with that number; null with none. */
+  readonly id: RecordId | null
   readonly frozenAt: number | null
 }
 
@@ -52,13 +54,14 @@ export const lastOf = ({ head, closedAt }: Life): number => (closedAt === null ?
 export const isAtEnd = ({ isOver, closedAt }: Life): boolean => isOver || closedAt !== null
 
 /** By which a claim of an endpoint is remembered that was looked into. */
-export const claimOf = ({ incarnation, sequence, frozenAt }: KnownLife): string => `${incarnation}/${sequence}/${frozenAt ?? ''}`
+export const claimOf = ({ incarnation, sequence, id, frozenAt }: KnownLife): string => `${incarnation}/${sequence}/${id ?? ''}/${frozenAt ?? ''}`
 
 /**
  * What is to be asked first of an endpoint that knows this much; null where it knows nothing that is not here. `examined`
- * holds claims of that endpoint which came to nothing, or were followed to their end.
+ * holds claims of that endpoint which came to nothing, or were followed to their end; `others` those claims that name
+ * another entry than the one that is here, as where an admin has chosen the branch of a copy of this home.
  */
-export const planWanted = (lives: readonly Life[], known: readonly KnownLife[], examined: ReadonlySet<string>): Wanted | null => {
+export const planWanted = (lives: readonly Life[], known: readonly KnownLife[], examined: ReadonlySet<string>, others: ReadonlySet<KnownLife>): Wanted | null => {
   for (const claim of known) {
     if (examined.has(claimOf(claim))) continue
     const { incarnation, sequence, frozenAt } = claim
@@ -66,6 +69,7 @@ export const planWanted = (lives: readonly Life[], known: readonly KnownLife[], 
     const held = life?.head.sequence ?? 0
     const isOpen = life === undefined || life.closedAt === null
     if (isOpen && sequence > held) return { incarnation, from: held + 1, mode: { kind: 'run', upTo: sequence } }
+    if (isOpen && life !== undefined && others.has(claim)) return { incarnation, from: life.first, mode: { kind: 'branch', frozenAt: sequence } }
     if (frozenAt !== null) return { incarnation, from: frozenAt, mode: { kind: 'branch', frozenAt } }
   }
   return null

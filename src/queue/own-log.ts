@@ -125,16 +125,28 @@ export class OwnLog {
   }
 
   /** The ids of the entries of one life that are here, from `sequence` on, by their numbers. */
-  async idsFrom(incarnation: Incarnation, sequence: number): Promise<ReadonlyMap<number, RecordId>> {
+  async idsFrom(incarnation: Incarnation, sequence: number, through = Number.POSITIVE_INFINITY): Promise<ReadonlyMap<number, RecordId>> {
     const life = findLife(this.#lives, incarnation)
     const ids = new Map<number, RecordId>()
     if (life === undefined) return ids
-    const range = { from: entryKey(incarnation, Math.max(life.first, sequence)), to: entryKey(incarnation, life.head.sequence + 1) }
+    const range = { from: entryKey(incarnation, Math.max(life.first, sequence)), to: entryKey(incarnation, Math.min(through, life.head.sequence) + 1) }
     for await (const [key, bytes] of this.#deps.store.entries(range)) {
       const entry = decodeRecord(entryKind, bytes)
       if (entry.ok) ids.set(Number(lastPart(key)), entry.value.id)
     }
     return ids
+  }
+
+  /** Those claims whose last entry is not the one that is here; what is not kept here any more is believed. Errors: those of the store. */
+  async othersAmong(known: readonly KnownLife[]): Promise<ReadonlySet<KnownLife>> {
+    const others = new Set<KnownLife>()
+    for (const claim of known) {
+      const life = findLife(this.#lives, claim.incarnation)
+      if (life === undefined || claim.id === null || claim.sequence < life.first || claim.sequence > life.head.sequence) continue
+      const id = claim.sequence === life.head.sequence ? life.head.id : (await this.idsFrom(claim.incarnation, claim.sequence, claim.sequence)).get(claim.sequence)
+      if (id !== undefined && id !== claim.id) others.add(claim)
+    }
+    return others
   }
 
   /** Takes over a run of own entries that were written here before a restore; they follow on what is here, or begin with a checkpoint. Durable. */
@@ -244,10 +256,12 @@ export class OwnLog {
   /** Whether one of these lives goes beyond what is here and what was noted before, so that the next append needs a new life. */
   async isBehind(known: readonly KnownLife[]): Promise<boolean> {
     const noted = await this.#deps.store.getMany(known.map(({ incarnation }) => elsewhereKey(incarnation)))
-    return known.some(({ incarnation, sequence, frozenAt }, index) => {
+    const others = await this.othersAmong(known)
+    return known.some((claim, index) => {
+      const { incarnation, sequence, frozenAt } = claim
       const row = noted[index]
       const held = Math.max(findLife(this.#lives, incarnation)?.head.sequence ?? 0, row === undefined ? 0 : (decodeOwn(row) as number))
-      return sequence > held || (frozenAt !== null && incarnation === this.#current().incarnation)
+      return sequence > held || ((frozenAt !== null || others.has(claim)) && incarnation === this.#current().incarnation)
     })
   }
 

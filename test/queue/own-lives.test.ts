@@ -7,11 +7,11 @@ import { randomOf } from './world.ts'
 const [one, two] = [drawIncarnation(randomOf('one')), drawIncarnation(randomOf('two'))]
 
 const life = (sequence: number, change: Partial<Life> = {}): Life => ({ ...beginLife(one), head: { sequence, id: null }, ...change })
-const known = (incarnation: typeof one, sequence: number, frozenAt: number | null = null): KnownLife => ({ incarnation, sequence, frozenAt })
+const known = (incarnation: typeof one, sequence: number, frozenAt: number | null = null): KnownLife => ({ incarnation, sequence, id: null, frozenAt })
 
 const wants = test.macro({
-  exec: (t, lives: readonly Life[], claims: readonly KnownLife[], examined: readonly KnownLife[], expected: Wanted | null) =>
-    t.deepEqual(planWanted(lives, claims, new Set(examined.map(claimOf))), expected),
+  exec: (t, lives: readonly Life[], claims: readonly KnownLife[], examined: readonly KnownLife[], expected: Wanted | null, others: readonly KnownLife[] = []) =>
+    t.deepEqual(planWanted(lives, claims, new Set(examined.map(claimOf)), new Set(others)), expected),
   title: (name = '') => `what is wanted of an endpoint that knows ${name}`
 })
 
@@ -30,6 +30,11 @@ test('a fork that is known: what lies above, once', wants, [life(5, { closedAt: 
 test('a fork that was looked into', wants, [life(5, { closedAt: 3 })], [known(one, 2, 3)], [known(one, 2, 3)], null)
 test('a fork that was looked into, and is lower now', wants, [life(5, { closedAt: 3 })], [known(one, 1, 2)], [known(one, 2, 3)], branch(one, 2))
 test('more of a life that was closed here, as after a thaw', wants, [life(5, { closedAt: 3 })], [known(one, 9)], [], null)
+const other = known(one, 5)
+const lower = known(one, 3)
+test('another entry than the last one here: all, to find where the two part', wants, [life(5)], [other], [], { incarnation: one, from: 1, mode: { kind: 'branch', frozenAt: 5 } }, [other])
+test('another entry below the last one here', wants, [life(5, { first: 2 })], [lower], [], { incarnation: one, from: 2, mode: { kind: 'branch', frozenAt: 3 } }, [lower])
+test('another entry of a life that was closed for it', wants, [life(5, { closedAt: 3 })], [other], [], null, [other])
 test('what came to nothing before', wants, [life(5)], [known(one, 9), known(two, 1)], [known(one, 9)], run(two, 1, 1))
 
 test('what lies above a fork is not handed to anybody', (t) => {

@@ -121,7 +121,7 @@ export class LogKeeper {
       const next = asked.wanted === null ? 'taken' : await this.#takeHistory(endpoint, asked.wanted, answer.history)
       const again = await this.#acknowledge(endpoint, asked, answer.acknowledged)
       const inquiry = this.#review(endpoint, answer.acknowledged, next === 'nothing' ? asked.wanted : null)
-      const wanted = typeof next === 'object' ? next : planWanted(this.#deps.ownLog.lives(), answer.acknowledged, inquiry.examined)
+      const wanted = typeof next === 'object' ? next : planWanted(this.#deps.ownLog.lives(), answer.acknowledged, inquiry.examined, await this.#deps.ownLog.othersAmong(answer.acknowledged))
       if (wanted !== null) {
         this.#wanted.set(endpoint, wanted)
         return inquiry.barren < limits.ownLog.barrenClaimsMax

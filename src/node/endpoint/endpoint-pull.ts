@@ -52,7 +52,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
 
 /** What an author is told of its own log. */
 export const knownLivesOf = (lives: readonly LogState[]): PullAnswer['acknowledged'] =>
-  lives.slice(-limits.pull.livesMax).map(({ incarnation, head, frozenAt }) => ({ incarnation, sequence: head.sequence, frozenAt }))
+  lives.slice(-limits.pull.livesMax).map(({ incarnation, head, frozenAt }) => ({ incarnation, sequence: head.sequence, id: head.id, frozenAt }))
 
 const readHistory = async ({ queue }: PullDeps, agent: KeyId, wanted: PullRequest['wanted']): Promise<Uint8Array[]> =>
   wanted === null ? [] : queue.entriesOfLog(agent, wanted.incarnation, wanted.from, { sizeBytesMax: limits.pull.entriesBytesMax, countMax: limits.sync.entriesMax })

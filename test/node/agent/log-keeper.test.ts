@@ -55,7 +55,7 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
   return { store, time, log, ownLog, adopted, failing, keeper, hear, say, releases: () => releases, retold: () => retold }
 }
 
-const all = (ownLog: OwnLog): KnownLife[] => ownLog.lives().map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence, frozenAt: null }))
+const all = (ownLog: OwnLog): KnownLife[] => ownLog.lives().map(({ incarnation, head }) => ({ incarnation, sequence: head.sequence, id: null, frozenAt: null }))
 
 test('a log is trimmed once an endpoint holds its checkpoint, and what is lost there is handed over from the oldest that is kept', async (t) => {
   const { ownLog, hear, say, keeper } = await setUp()
@@ -76,7 +76,7 @@ test('when the only endpoint lacks what is not kept, and no other brings it, wha
   await say(checkpointEntries + 5)
   const { incarnation } = ownLog.head()
   await hear(all(ownLog))
-  await hear([{ incarnation, sequence: 5, frozenAt: null }])
+  await hear([{ incarnation, sequence: 5, id: null, frozenAt: null }])
   await time.pass(strandedMs - 1)
   t.is(ownLog.lives().length, 1)
   await time.pass(1)
@@ -92,9 +92,9 @@ test('an endpoint that gets the rest from others in time ends the wait', async (
   await say(checkpointEntries + 5)
   const { incarnation, head } = ownLog.head()
   await hear(all(ownLog))
-  await hear([{ incarnation, sequence: 5, frozenAt: null }])
+  await hear([{ incarnation, sequence: 5, id: null, frozenAt: null }])
   await time.pass(strandedMs - 1)
-  await hear([{ incarnation, sequence: head.sequence, frozenAt: null }])
+  await hear([{ incarnation, sequence: head.sequence, id: null, frozenAt: null }])
   await time.pass(strandedMs)
   t.is(ownLog.lives().length, 1)
 })
@@ -115,7 +115,7 @@ test('what the executor could not write down is not kept here either, and is ask
   t.deepEqual([second.ownLog.lives().length, second.releases()], [2, 1])
 })
 
-const lifeOf = (name: string): KnownLife => ({ incarnation: drawIncarnation(randomOf(name)), sequence: 3, frozenAt: null })
+const lifeOf = (name: string): KnownLife => ({ incarnation: drawIncarnation(randomOf(name)), sequence: 3, id: null, frozenAt: null })
 
 test('an endpoint that names ever new lives and shows none of them is soon asked by the timer alone', async (t) => {
   const { hear } = await setUp()
