@@ -48,6 +48,15 @@ export const beginLife = (incarnation: Incarnation): Life => ({ incarnation, hea
 
 export const findLife = (lives: readonly Life[], incarnation: Incarnation): Life | undefined => lives.find((life) => life.incarnation === incarnation)
 
+/** In its place; one that was unknown goes before the one that is written. */
+export const withLife = (lives: Lives, life: Life): Lives => {
+  const current = lives.at(-1) ?? lives[0]
+  const earlier = lives.slice(0, -1)
+  if (life.incarnation === current.incarnation) return [...earlier, life]
+  if (findLife(lives, life.incarnation) === undefined) return [...earlier, life, current]
+  return [...earlier.map((known) => (known.incarnation === life.incarnation ? life : known)), current]
+}
+
 /** The last entry that endpoints are to hold. */
 export const lastOf = ({ head, closedAt }: Life): number => (closedAt === null ? head.sequence : Math.min(head.sequence, closedAt - 1))
 

@@ -16,10 +16,11 @@ import { decodeRecord, sealRecord, type Verified } from '../record/record.ts'
 import { entryKind, type EntryBody, type EntryContent } from '../record/entry.ts'
 import { takeBounded } from './log-table.ts'
 import { collectKeys, lastPart } from './queue-store.ts'
-import { acknowledgedKey, acknowledgedPrefix, branchKey, branchPrefix, elsewhereKey, entryKey, livesKey } from './own-keys.ts'
+import { acknowledgedKey, acknowledgedPrefix, branchKey, branchPrefix, entryKey, livesKey } from './own-keys.ts'
+import { noteElsewhere, readElsewhere } from './own-elsewhere.ts'
 import { receiptsOf } from './own-history.ts'
 import { takeBatch } from './receipt-batch.ts'
-import { beginLife, findLife, isAtEnd, isCheckpointDue, isStranded, lastOf, planTrim, type KnownLife, type Life, type Lives } from './own-lives.ts'
+import { beginLife, findLife, isAtEnd, isCheckpointDue, isStranded, lastOf, planTrim, withLife, type KnownLife, type Life, type Lives } from './own-lives.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Incarnation, KeyId, MeshId, RecordId } from '../base/brand.ts'
 import type { Signer } from '../record/keys.ts'
@@ -139,14 +140,13 @@ export class OwnLog {
 
   /** Those claims whose last entry is not the one that is here; what is not kept here any more is believed. Errors: those of the store. */
   async othersAmong(known: readonly KnownLife[]): Promise<ReadonlySet<KnownLife>> {
-    const others = new Set<KnownLife>()
-    for (const claim of known) {
-      const life = findLife(this.#lives, claim.incarnation)
-      if (life === undefined || claim.id === null || claim.sequence < life.first || claim.sequence > life.head.sequence) continue
-      const id = claim.sequence === life.head.sequence ? life.head.id : (await this.idsFrom(claim.incarnation, claim.sequence, claim.sequence)).get(claim.sequence)
-      if (id !== undefined && id !== claim.id) others.add(claim)
-    }
-    return others
+    const here = await Promise.all(known.map(({ incarnation, sequence }) => this.#idAt(incarnation, sequence)))
+    return new Set(known.filter(({ id }, index) => id !== null && here[index] !== undefined && here[index] !== id))
+  }
+
+  async #idAt(incarnation: Incarnation, sequence: number): Promise<RecordId | null | undefined> {
+    const life = findLife(this.#lives, incarnation)
+    return sequence === life?.head.sequence ? life.head.id : (await this.idsFrom(incarnation, sequence, sequence)).get(sequence)
   }
 
   /** Takes over a run of own entries that were written here before a restore; they follow on what is here, or begin with a checkpoint. Durable. */
@@ -164,7 +164,7 @@ export class OwnLog {
         first: skips ? start.body.sequence : life.first,
         checkpoints: [...(skips ? [] : life.checkpoints), ...checkpoints].filter((sequence) => !skips || sequence > start.body.sequence)
       }
-      await this.#writeLives(this.#endUnlessBegun(this.#withLife(grown), incarnation), run.map(({ body, bytes }) => put(entryKey(incarnation, body.sequence), bytes)))
+      await this.#writeLives(this.#endUnlessBegun(withLife(this.#lives, grown), incarnation), run.map(({ body, bytes }) => put(entryKey(incarnation, body.sequence), bytes)))
     })
   }
 
@@ -179,7 +179,7 @@ export class OwnLog {
       const fresh = foreign.flatMap(({ bytes }, index) => (held[index] === undefined ? [put(keys[index] ?? '', bytes)] : []))
       const life = findLife(this.#lives, incarnation) ?? { ...beginLife(incarnation), isOver: true }
       const closed = { ...life, closedAt: Math.min(at, life.closedAt ?? at) }
-      if (fresh.length > 0 || closed.closedAt !== life.closedAt) await this.#writeLives(this.#endUnlessBegun(this.#withLife(closed), incarnation), fresh)
+      if (fresh.length > 0 || closed.closedAt !== life.closedAt) await this.#writeLives(this.#endUnlessBegun(withLife(this.#lives, closed), incarnation), fresh)
     })
   }
 
@@ -242,7 +242,7 @@ export class OwnLog {
         const first = planTrim(life, this.#acknowledgements(life, endpoints), wanted)
         if (first === undefined) continue
         const range = { from: entryKey(life.incarnation, 0), to: entryKey(life.incarnation, first), limit: limits.ownLog.trimEntriesMax }
-        const lives = this.#withLife({ ...life, first, checkpoints: life.checkpoints.filter((sequence) => sequence > first) })
+        const lives = withLife(this.#lives, { ...life, first, checkpoints: life.checkpoints.filter((sequence) => sequence > first) })
         await this.#writeLives(lives, (await collectKeys(this.#deps.store, range)).map(remove), false)
       }
     })
@@ -255,25 +255,18 @@ export class OwnLog {
 
   /** Whether one of these lives goes beyond what is here and what was noted before, so that the next append needs a new life. */
   async isBehind(known: readonly KnownLife[]): Promise<boolean> {
-    const noted = await this.#deps.store.getMany(known.map(({ incarnation }) => elsewhereKey(incarnation)))
+    const noted = await readElsewhere(this.#deps.store, known)
     const others = await this.othersAmong(known)
     return known.some((claim, index) => {
       const { incarnation, sequence, frozenAt } = claim
-      const row = noted[index]
-      const held = Math.max(findLife(this.#lives, incarnation)?.head.sequence ?? 0, row === undefined ? 0 : (decodeOwn(row) as number))
+      const held = Math.max(findLife(this.#lives, incarnation)?.head.sequence ?? 0, noted[index] ?? 0)
       return sequence > held || ((frozenAt !== null || others.has(claim)) && incarnation === this.#current().incarnation)
     })
   }
 
   /** Remembers the most that endpoints know, for `isBehind`. */
-  async note(known: readonly KnownLife[]): Promise<void> {
-    const rows = await this.#deps.store.getMany(known.map(({ incarnation }) => elsewhereKey(incarnation)))
-    const most = new Map<Incarnation, number>()
-    for (const [index, { incarnation, sequence }] of known.entries()) {
-      const row = rows[index]
-      most.set(incarnation, Math.max(sequence, most.get(incarnation) ?? 0, row === undefined ? 0 : (decodeOwn(row) as number)))
-    }
-    await this.#deps.store.write([...most].map(([incarnation, sequence]) => put(elsewhereKey(incarnation), encodeCbor(sequence))), { durable: true })
+  note(known: readonly KnownLife[]): Promise<void> {
+    return noteElsewhere(this.#deps.store, known)
   }
 
   async #startIncarnation(): Promise<void> {
@@ -302,7 +295,7 @@ export class OwnLog {
     const sequence = head.sequence + 1
     const entry = sealRecord(entryKind, { mesh, author: signer.key, incarnation, sequence, previous: head.id, at: clock.now(), content }, [signer])
     const checkpoints = content.kind === 'checkpoint' ? [...current.checkpoints, sequence] : current.checkpoints
-    await this.#writeLives(this.#withLife({ ...current, head: { sequence, id: entry.id }, checkpoints }), [put(entryKey(incarnation, sequence), entry.bytes)], durable)
+    await this.#writeLives(withLife(this.#lives, { ...current, head: { sequence, id: entry.id }, checkpoints }), [put(entryKey(incarnation, sequence), entry.bytes)], durable)
     return entry
   }
 
@@ -322,7 +315,7 @@ export class OwnLog {
       await this.#append({ kind: 'receipts', receipts }, true)
       waiting = waiting.slice(receipts.length)
     }
-    if (retoldFrom !== closedAt || branch.length > 0) await this.#writeLives(this.#withLife({ ...life, retoldFrom: closedAt }), branch.map(([key]) => put(key, new Uint8Array())))
+    if (retoldFrom !== closedAt || branch.length > 0) await this.#writeLives(withLife(this.#lives, { ...life, retoldFrom: closedAt }), branch.map(([key]) => put(key, new Uint8Array())))
     return count
   }
 
@@ -339,15 +332,6 @@ export class OwnLog {
     const current = this.#lives.at(-1)
     if (current === undefined) throw new Error('a log without a life')
     return current
-  }
-
-  /** In its place; one that was unknown goes before the one that is written. */
-  #withLife(life: Life): Lives {
-    const current = this.#current()
-    if (life.incarnation === current.incarnation) return [...this.#lives.slice(0, -1), life]
-    const isKnown = findLife(this.#lives, life.incarnation) !== undefined
-    const earlier = this.#lives.slice(0, -1).map((known) => (known.incarnation === life.incarnation ? life : known))
-    return isKnown ? [...earlier, current] : [...earlier, life, current]
   }
 
   /** Where more was said than is here, the life that is written may have gone on as well, unless it began since. */
