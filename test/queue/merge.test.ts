@@ -1,5 +1,6 @@
 import test from 'ava'
-import { bytesOf, dayMs, madeAt, receipts, said, signerOf, World } from './world.ts'
+import { MemoryStore } from '../../src/base/memory-store.ts'
+import { bytesOf, dayMs, dump, foldedPrefixes, madeAt, receipts, said, signerOf, World } from './world.ts'
 
 test('an order is queued on all of its targets, and on no other', async (t) => {
   const world = new World()
@@ -33,6 +34,34 @@ test('receipts lead an order from queued to its outcome', async (t) => {
   const row = await queue.order(order.id)
   t.is(row?.counts.succeeded, 1)
   t.is(row?.targeted, 1)
+})
+
+test('a credential counts once its entry does: not while that waits for those before it', async (t) => {
+  const world = new World()
+  const agent = world.agent('a')
+  agent.say(receipts(said(world.order().id, 'received')))
+  const checkpoint = world.checkpoint(agent)
+  const queue = await world.queue()
+  const report = await queue.merge(bytesOf(checkpoint), 'test')
+  t.deepEqual(report.gaps.map(({ from }) => from), [1])
+  t.deepEqual(queue.nodes(), [])
+  await queue.merge(bytesOf(...agent.entries.slice(0, 2)), 'test')
+  t.deepEqual(queue.nodes().map(({ name }) => name), ['a'])
+  t.is((await queue.headsOf(agent.key))[0]?.head.sequence, 3)
+})
+
+test('a credential that came only in an entry that waited counts when that one is taken in', async (t) => {
+  const world = new World()
+  const agent = world.agent('a')
+  const next = signerOf('next')
+  agent.say(receipts(said(world.order().id, 'received')))
+  const renewed = agent.say({ kind: 'credential', credential: world.renewed('a', next).bytes })
+  const [piecemeal, whole] = [new MemoryStore(), new MemoryStore()]
+  const queue = await world.queue({ store: piecemeal })
+  await queue.merge(bytesOf(renewed), 'test')
+  await queue.merge(bytesOf(...agent.entries.slice(0, 2)), 'test')
+  await (await world.queue({ store: whole })).merge(bytesOf(...agent.entries), 'test')
+  t.deepEqual(await dump(piecemeal, foldedPrefixes), await dump(whole, foldedPrefixes))
 })
 
 test('a receipt that arrives before its indication is kept', async (t) => {
