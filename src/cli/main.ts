@@ -1,5 +1,6 @@
 #!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 /** The program `writ`. What a command does not need is not loaded: help and wrong usage are answered at once. */
+import { writeFileDurable } from '../base/file-durable.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { checkDirectory, checkFile, checkScript } from './file-source.ts'
 import { library } from './library.ts'
@@ -15,6 +16,8 @@ process.exit(
     checkScript,
     checkFile,
     checkDirectory,
+    describeService: async (home) => (await import('./system-start.ts')).describeService(home),
+    writeUnit: (file, text) => writeFileDurable(file, text, 0o644),
     startNode: async (home) => (await import('./system-start.ts')).startNode(home),
     openBar: async () => (await import('./system-progress.ts')).createBar(process.stderr)
   })

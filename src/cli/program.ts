@@ -9,6 +9,7 @@ import { declareBackup, declareRestore } from './backup.ts'
 import { declareCancel } from './cancel.ts'
 import { exitCodeOf, exitCodes, exitCodesText, type ExitCode } from './exit-codes.ts'
 import { declareInit } from './init.ts'
+import { declareInstallService } from './install-service.ts'
 import { declareInvite } from './invite.ts'
 import { declareJoin } from './join.ts'
 import { declareList } from './list.ts'
@@ -25,7 +26,7 @@ import { notify } from './terminal.ts'
 import { printable } from './text.ts'
 import { printJson, type Perform, type VerbDeps } from './verb.ts'
 
-const declarations = [declareInit, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes, declareThaw, declareAudit, declareBackup, declareRestore, declareUpdate]
+const declarations = [declareInit, declareInstallService, declareInvite, declareJoin, declareStart, declareStatus, declareRun, declareList, declareQueue, declareShow, declareLogs, declareCancel, declareNodes, declareThaw, declareAudit, declareBackup, declareRestore, declareUpdate]
 
 /** `args` are without the runtime and the script. */
 export const runCli = async (args: readonly string[], deps: VerbDeps): Promise<ExitCode> => {

@@ -6,10 +6,18 @@ import { extname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { executorFlags } from '../executor/engine-flags.ts'
 import { refuseLeft } from '../trust/file-left.ts'
+import type { Service } from './service-unit.ts'
 import { loadCharters, loadCredential, loadSecret, openNodeHome } from '../trust/file-home.ts'
 
 /** Beside the bundle when this runs from it, else in the source. */
 const locate = (bundled: string, source: string): string => fileURLToPath(new URL(extname(import.meta.url) === '.ts' ? `../executor/${source}` : `./${bundled}`, import.meta.url))
+
+/** What a service manager is to know of the node of `home`. Errors: those of `openNodeHome`. */
+export const describeService = (home: string): Service => {
+  const { config } = openNodeHome(home)
+  const command = [process.execPath, ...process.execArgv, locate('writ.js', '../cli/main.ts'), 'start', '--home', resolve(home)]
+  return { command, node: config.name, mesh: config.meshName, stopGraceMs: config.stopGraceMs }
+}
 
 /** Errors: those of `openNodeHome` and of its files; what can only be told while running, such as a home in use, the executor tells. */
 export const startNode = async (home: string): Promise<never> => {

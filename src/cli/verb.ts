@@ -2,6 +2,7 @@
  * What every command is given, so that none of them reaches for the outside by itself.
  */
 import { Option } from 'commander'
+import type { Service } from './service-unit.ts'
 import type { KeyId, MeshId } from '../base/brand.ts'
 import type { Clock } from '../base/clock.ts'
 import { WritError } from '../base/errors.ts'
@@ -46,6 +47,10 @@ export interface VerbDeps {
   readonly library: Library
   /** Turns this process into the node of `home`. Errors: those of `openNodeHome`. */
   startNode(home: string): Promise<never>
+  /** The service that keeps the node of `home` running. Errors: those of `openNodeHome`. */
+  describeService(home: string): Promise<Service>
+  /** Errors: `disk-full`, `home-unwritable`. */
+  writeUnit(file: string, text: string): void
   /** Errors: `script-unreadable`. */
   checkScript(file: string): void
   /** Errors: `files-unreadable`. */

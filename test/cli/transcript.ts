@@ -50,6 +50,10 @@ export const transcript = async (args: readonly string[], scene: Scene = {}): Pr
       ...scene.library
     },
     startNode: refuse('startNode'),
+    describeService: refuse('describeService'),
+    writeUnit() {
+      throw new Error('writeUnit was not expected')
+    },
     checkScript() {},
     checkFile() {},
     checkDirectory() {},
