@@ -16,6 +16,7 @@ process.exit(
     checkScript,
     checkFile,
     checkDirectory,
+    checkRelease: async (directory) => void (await import('../api/file-release.ts')).readRelease(directory),
     describeService: async (home) => (await import('./system-start.ts')).describeService(home),
     writeUnit: (file, text) => writeFileDurable(file, text, 0o644),
     startNode: async (home) => (await import('./system-start.ts')).startNode(home),

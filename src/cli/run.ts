@@ -28,7 +28,7 @@ export interface RunOptions {
 export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode> => {
   const { home, draft, detach, json } = options
   const { terminal } = deps
-  checkSource(draft.payload, deps)
+  await checkSource(draft.payload, deps)
   if (options.target === null && !(terminal.isInteractive && !json)) throw noTarget()
   return withAdmin(home, deps, async (admin) => {
     const target = options.target ?? (await askForAll(admin, deps))
@@ -51,11 +51,12 @@ export const run = async (options: RunOptions, deps: VerbDeps): Promise<ExitCode
 }
 
 /** Told before anybody is contacted. */
-const checkSource = (payload: DraftPayload, deps: VerbDeps): void => {
+const checkSource = async (payload: DraftPayload, deps: VerbDeps): Promise<void> => {
   if (payload.kind === 'script') deps.checkScript(payload.file)
   if (payload.kind === 'other') deps.checkFile(payload.file)
   if (payload.kind === 'packages') for (const file of payload.files) deps.checkFile(file)
-  if (payload.kind === 'files' || payload.kind === 'release') deps.checkDirectory(payload.directory)
+  if (payload.kind === 'files') deps.checkDirectory(payload.directory)
+  if (payload.kind === 'release') await deps.checkRelease(payload.directory)
 }
 
 const noTarget = (): WritError => new WritError('bad-usage', 'no target: say where to run it, with --on SELECTOR, --nodes a,b or --all')

@@ -57,6 +57,8 @@ export interface VerbDeps {
   checkFile(file: string): void
   /** Errors: `files-unreadable`. */
   checkDirectory(directory: string): void
+  /** Errors: `release-unreadable`. */
+  checkRelease(directory: string): Promise<void>
   /** Live progress for a terminal. */
   openBar(): Promise<Progress>
 }

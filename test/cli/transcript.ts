@@ -57,6 +57,7 @@ export const transcript = async (args: readonly string[], scene: Scene = {}): Pr
     checkScript() {},
     checkFile() {},
     checkDirectory() {},
+    async checkRelease() {},
     openBar: refuse('openBar'),
     ...scene.deps
   })
