@@ -93,7 +93,7 @@ watch_trial() {
 
 launch() {
   [ -z "$slot" ] || set -- sh "$releases/$slot/start" "$home"
-  rm -f "$releases/overdue" "$releases/attempt.pipe"
+  for left in overdue attempt.pipe; do [ ! -e "$releases/$left" ] || rm -f "$releases/$left"; done
   if [ -z "$trial" ]; then
     "$@" 9>&- & child=$!
   else
@@ -103,6 +103,7 @@ launch() {
     "$@" >"$releases/attempt.pipe" 2>&1 9>&- & child=$!
     watch_trial </dev/null >/dev/null 2>&1 &
   fi
+  begun=$(date +%s)
   [ -z "$stopping" ] || kill -TERM "$child"
   wait "$child"
   code=$?
@@ -124,7 +125,8 @@ stop() {
 }
 
 trap stop TERM INT HUP
-if ! mkdir -p -m 700 "$releases" || ! sync "$releases"; then
+# Little is started before the executor, which is what a start waits for.
+if [ ! -d "$releases" ] && { ! mkdir -p -m 700 "$releases" || ! sync "$releases"; }; then
   echo "writ: the launcher cannot write to $releases, or lacks \"sync FILE\" of coreutils [launcher-unusable]" >&2
   exit 7
 fi
@@ -135,7 +137,6 @@ if ! flock -n 9; then
 fi
 while :; do
   choose
-  begun=$(date +%s)
   launch "$@"
   [ -z "$stopping" ] || exit "$code"
   if is_unproved; then
