@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { decodeOwn, encodeCbor } from '../../src/base/codec.ts'
 import { pullProtocol, type PullAnswer, type PullRequest } from '../../src/node/protocol/pull.ts'
-import { decodeRecord } from '../../src/record/record.ts'
+import { decodeRecord, type Sealed } from '../../src/record/record.ts'
 import { entryKind, type EntryBody } from '../../src/record/entry.ts'
 import { createSignatureMemory } from '../../simulations/signature-memory.ts'
 import { runSimulation, type RunReport, type SimulationOptions } from '../../simulations/simulation.ts'
@@ -70,21 +70,21 @@ test('a runner that says it ran what it never started is caught', async (t) => {
   t.true(violatedCheckers(await simulate(t, 'calm', 1, { sabotage: { runner: () => startsNothing } })).includes('orders-end'))
 })
 
-const entryOf = (bytes: Uint8Array): EntryBody => {
+const entryOf = (bytes: Uint8Array): Sealed<EntryBody> => {
   const entry = decodeRecord(entryKind, bytes)
   if (!entry.ok) throw new Error(entry.detail)
-  return entry.value.body
+  return entry.value
 }
 
 /** An endpoint's answer to a pull that acknowledges receipts which it threw away. */
 const forgetReceipts = (handler: Handler): Handler => async (from, message, signal) => {
   const request = decodeOwn(message) as PullRequest
-  const isReceipt = (bytes: Uint8Array): boolean => entryOf(bytes).content.kind === 'receipts'
+  const isReceipt = (bytes: Uint8Array): boolean => entryOf(bytes).body.content.kind === 'receipts'
   const answer = handler(from, encodeCbor({ ...request, entries: request.entries.filter((bytes) => !isReceipt(bytes)) }), signal)
   if (Symbol.asyncIterator in answer) throw new Error('a pull has one answer')
   const bytes = await answer
   if (!(bytes instanceof Uint8Array)) return bytes
-  const claimed = request.entries.map(entryOf).map(({ incarnation, sequence }) => ({ incarnation, sequence, frozenAt: null }))
+  const claimed = request.entries.map(entryOf).map(({ id, body: { incarnation, sequence } }) => ({ incarnation, sequence, id, frozenAt: null }))
   const honest = decodeOwn(bytes) as PullAnswer
   return encodeCbor({ ...honest, acknowledged: [...honest.acknowledged, ...claimed] })
 }

@@ -102,9 +102,9 @@ test('orders beyond what an answer holds are announced as more', async (t) => {
 
 test('entries are kept, and the answer says how far', async (t) => {
   const { world, agent, pull } = await setUp()
-  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
+  t.deepEqual((await pull()).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, id: agent.entries[1 - 1]?.id ?? null, frozenAt: null }])
   agent.say(receipts(said(world.order().id, 'received')))
-  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }])
+  t.deepEqual((await pull({ entries: bytesOf(...agent.entries) })).acknowledged, [{ incarnation: agent.incarnation, sequence: 2, id: agent.entries[2 - 1]?.id ?? null, frozenAt: null }])
 })
 
 test('an agent that was restored gets its own entries back, from where it wants them', async (t) => {
@@ -124,7 +124,7 @@ test('of a forked log the answer tells where, and hands out both branches', asyn
   other.say(receipts(said(world.order().id, 'validated')))
   await queue.merge(bytesOf(...agent.entries, ...other.entries), 'test')
   const answer = await pull({ wanted: { incarnation: agent.incarnation, from: 2 } })
-  t.deepEqual(answer.acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: 2 }])
+  t.deepEqual(answer.acknowledged, [{ incarnation: agent.incarnation, sequence: 1, id: agent.entries[1 - 1]?.id ?? null, frozenAt: 2 }])
   t.deepEqual(new Set(answer.history.map((bytes) => Buffer.from(bytes).toString('hex'))), new Set([agent.entries[1], other.entries[1]].map((entry) => Buffer.from(entry?.bytes ?? []).toString('hex'))))
 })
 
@@ -141,7 +141,7 @@ test('what gossip brought is on disk before it is acknowledged', async (t) => {
   await queue.merge(bytesOf(agent.say(receipts(said(world.order().id, 'received')))), 'gossip')
   t.deepEqual(writes, [false])
   const [one, two] = await Promise.all([pull(), pull()])
-  t.deepEqual([one.acknowledged, two.acknowledged], [[{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }], [{ incarnation: agent.incarnation, sequence: 2, frozenAt: null }]])
+  t.deepEqual([one.acknowledged, two.acknowledged], [[{ incarnation: agent.incarnation, sequence: 2, id: agent.entries[2 - 1]?.id ?? null, frozenAt: null }], [{ incarnation: agent.incarnation, sequence: 2, id: agent.entries[2 - 1]?.id ?? null, frozenAt: null }]])
   t.is(writes.filter(Boolean).length, 1)
   await pull()
   t.is(writes.filter(Boolean).length, 1)
@@ -152,7 +152,7 @@ test('an entry that was altered is not acknowledged, and counts against its send
   const entry = agent.say(receipts(said(world.order().id, 'received')))
   const altered = entry.bytes.slice()
   altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1
-  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, frozenAt: null }])
+  t.deepEqual((await pull({ entries: [altered] })).acknowledged, [{ incarnation: agent.incarnation, sequence: 1, id: agent.entries[1 - 1]?.id ?? null, frozenAt: null }])
   t.deepEqual(network.blamed, [{ peer: agent.key, code: 'bad-signature' }])
 })
 

@@ -155,7 +155,7 @@ test('an admin is told how far each life of its log is known', async (t) => {
   t.deepEqual(await submit({ kind: 'lives' }), { kind: 'lives', lives: [] })
   world.order()
   await queue.merge(entriesOf(world.admin), 'test')
-  t.deepEqual(await submit({ kind: 'lives' }), { kind: 'lives', lives: [{ incarnation: world.admin.incarnation, sequence: 1, frozenAt: null }] })
+  t.deepEqual(await submit({ kind: 'lives' }), { kind: 'lives', lives: [{ incarnation: world.admin.incarnation, sequence: 1, id: world.admin.entries[0]?.id ?? null, frozenAt: null }] })
 })
 
 test('a cancellation needs no payload and is put on the topic', async (t) => {

@@ -11,7 +11,7 @@ import type * as v from 'valibot'
 const { pull, record, sync } = limits
 const bytes = new Uint8Array()
 const id = 'a'.repeat(52)
-const life = { incarnation: 'a'.repeat(26), sequence: 1, frozenAt: null }
+const life = { incarnation: 'a'.repeat(26), sequence: 1, id: null, frozenAt: null }
 
 const pullRequest = { charterVersion: 1, charterHead: id, presence: bytes, entries: [], have: [], wanted: null }
 const pullAnswer = { charters: [], acknowledged: [], history: [], endpoints: [], neighbours: [], work: { kind: 'nothing' } }
