@@ -77,7 +77,7 @@ export const mutants: readonly Mutant[] = [
     name: "outcome accepted without the executor's signature",
     scenario: 'hostile-agent',
     checkers: ['receipts-true'],
-    seedsMax: 3,
+    seedsMax: 10,
     replacements: [{ file: 'src/queue/gathering.ts', from: '} else if (receipt.statement.body.executor === executor) {', to: '} else if (executor !== null) {' }]
   },
   {
