@@ -1,6 +1,6 @@
 /**
  * The releases of a node on disk, as its launcher knows them: `launcher.sh` says what each file means. Slots are named by
- * version and order, so that no two orders share one. What is written here is durable when the call returns.
+ * version and order, so that no two orders share one. What is written here is durable when the call returns, but for `noteUp`.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -20,7 +20,7 @@ export interface Slots {
   /** Not durable: what is lost with it is a verdict of "no contact". */
   noteUp(update: Update): void
   prove(update: Update): void
-  /** What the last trial has said, its end at most. */
+  /** What the last trial has said, its first megabyte; nothing where there was none. */
   readAttemptLog(): Uint8Array
   /** Removes what no start needs any more: releases other than the good one and this, and what was noted of trials. */
   tidy(): void

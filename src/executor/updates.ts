@@ -73,7 +73,7 @@ export class Updates {
   abandon(id: IndicationId): boolean {
     if (this.#current?.indication !== id || !this.#machine.isWaiting) return false
     this.#step({ kind: 'abandoned' })
-    void this.#mutex.run(() => this.#forget())
+    void this.#mutex.run(() => this.#forget()).catch(this.#deps.fatal)
     return true
   }
 
