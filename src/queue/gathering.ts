@@ -1,5 +1,5 @@
 /**
- * What the entries of planned logs say, as facts to be folded: orders and controls of admins, receipts of nodes.
+ * What the entries of planned logs say, as facts to be folded: orders and controls of admins, credentials and receipts of nodes.
  */
 import { wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { factOfAgent, factOfExecutor, type Told } from './fold.ts'
@@ -12,23 +12,14 @@ import type { LogState, LogWork, Placed } from './log-plan.ts'
 import type { Control } from './order-table.ts'
 
 export interface Gathered {
+  readonly memberships: Membership[]
   readonly indications: Indication[]
   readonly controls: Control[]
   readonly facts: Told[]
   readonly rejections: Rejection[]
 }
 
-export const noFacts = (): Gathered => ({ indications: [], controls: [], facts: [], rejections: [] })
-
-/**
- * A credential proves itself, also in what a fork sets aside. In an entry that waits it does not count yet: who has asked
- * for the same entries may never have been handed that one.
- */
-export const gatherMemberships = (opened: readonly OpenedEntry[], work: readonly LogWork[]): Membership[] => {
-  const waiting = new Set(work.flatMap(({ plan }) => plan.waiting))
-  const judged = [...opened.filter((entry) => !waiting.has(entry)), ...work.flatMap(({ plan }) => plan.accepted.map((placed) => placed.opened))]
-  return judged.flatMap((entry) => membershipIn(entry) ?? [])
-}
+export const noFacts = (): Gathered => ({ memberships: [], indications: [], controls: [], facts: [], rejections: [] })
 
 const membershipIn = ({ content }: OpenedEntry): Membership | undefined => {
   const membership = content.kind === 'credential' || content.kind === 'checkpoint' ? content.membership : null
@@ -39,13 +30,13 @@ const membershipIn = ({ content }: OpenedEntry): Membership | undefined => {
 export const showMembership = (waiting: readonly OpenedEntry[]): boolean => waiting.some((entry) => membershipIn(entry) !== undefined)
 
 /**
- * So does an admin's choice between branches: if it counted by the log that it stands in, two forked logs could each be
+ * An admin's choice between branches proves itself, wherever it stands: if it counted by the log that it stands in, two forked logs could each be
  * thawed by the other, or not, and nobody could tell which.
  */
 export const gatherThaws = (chain: CharterChain, opened: readonly OpenedEntry[]): Verified<ThawBody>[] =>
   opened.flatMap(({ content }) => (content.kind === 'thaw' && wasEverAdmin(chain, content.thaw.body.admin) ? [content.thaw] : []))
 
-/** All else counts by the log that it stands in, up to where that is frozen. */
+/** All else counts by the log that it stands in, up to where that is frozen: equal heads say the same, whatever else came by. */
 export const gatherFacts = (work: readonly LogWork[]): Gathered => {
   const gathered = noFacts()
   for (const { plan, relaid } of work) {
@@ -57,9 +48,11 @@ export const gatherFacts = (work: readonly LogWork[]): Gathered => {
   return gathered
 }
 
-/** Orders and controls count in an admin's log alone, receipts in a node's. */
+/** Orders and controls count in an admin's log alone, receipts in a node's; a credential makes a log a node's. */
 export const gatherEntry = ({ opened, executor }: Placed, kind: LogState['kind'], gathered: Gathered): void => {
   const { record, content } = opened
+  const membership = membershipIn(opened)
+  if (membership !== undefined) gathered.memberships.push(membership)
   const pass = (code: string, detail: string) => gathered.rejections.push({ code, detail, author: record.body.author, entry: record.id })
   if ((content.kind === 'credential' || content.kind === 'checkpoint') && content.membership?.ok === false) pass(content.membership.code, content.membership.detail)
   if (content.kind === 'indication' || content.kind === 'control') {

@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts'
 import { entryKind, type EntryBody } from '../record/entry.ts'
 import { decodeRecord, type Sealed, type Verified } from '../record/record.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
-import { gatherFacts, gatherMemberships, gatherThaws, showMembership } from './gathering.ts'
+import { gatherFacts, gatherThaws, showMembership } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
 import { logIdOf, type LogName } from './log.ts'
 import { planLogs } from './log-work.ts'
@@ -175,7 +175,7 @@ export const applyMerge = async (
   deps.logs.stage(work, stage)
   const told = gatherFacts(work)
   const withdrawal = await planWithdrawal(deps, chain, work, told)
-  await deps.orders.stageMembers(deps.nodes.stage(gatherMemberships(prepared.opened, work), stage), stage)
+  await deps.orders.stageMembers(deps.nodes.stage(told.memberships, withdrawal.memberships, stage), stage)
   await deps.orders.stageWithdrawal(withdrawal, stage)
   const indications = await deps.orders.stageIndications(told.indications, stage)
   const controls = await deps.orders.stageControls(told.controls, stage)

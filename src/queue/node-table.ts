@@ -4,13 +4,13 @@
  */
 import { hash } from 'node:crypto'
 import { compareBytes, compareText } from '../base/bytes.ts'
+import { remove, type KeyValueStore } from '../base/key-value-store.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import { presenceKind, type PresenceBody } from '../record/presence.ts'
 import { decodeRecord, verifyRecord } from '../record/record.ts'
 import { keys, putRow, ranges, readRow, type MemberRow, type PresenceRow, type Stage } from './queue-store.ts'
 import type { KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { CheckSignature } from '../record/keys.ts'
-import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { EntryBounds } from './arrivals.ts'
 import type { Membership } from '../trust/admission.ts'
 import type { Targetable } from '../trust/order.ts'
@@ -41,6 +41,8 @@ export class NodeTable {
   readonly #known = new Map<string, KeyId>()
   readonly #contacts = new Map<KeyId, Millis>()
   readonly #names = new Map<string, number>()
+  /** Numbers are not used again: rosters may still hold those of nodes that are gone. */
+  #nextIndex = 0
   #stamp = 0
 
   private constructor(store: KeyValueStore, checkSignature: CheckSignature) {
@@ -73,15 +75,23 @@ export class NodeTable {
     return (this.#names.get(member.name) ?? 0) > 1 ? `${member.name}~${member.key.slice(0, 6)}` : member.name
   }
 
-  /** Those whose row is new or changed; they are in the table once the stage is written. */
-  stage(memberships: readonly Membership[], stage: Stage): MemberRow[] {
+  /**
+   * Those whose row is new or changed; they are in the table once the stage is written. Of authors in `recounted` the
+   * memberships given there and in `memberships` count alone: where there are none, the node is known no more.
+   */
+  stage(memberships: readonly Membership[], recounted: ReadonlyMap<KeyId, readonly Membership[]>, stage: Stage): MemberRow[] {
     const newest = new Map<KeyId, MemberRow>()
-    for (const membership of memberships) {
+    for (const membership of [...[...recounted.values()].flat(), ...memberships]) {
       const row = rowOf(membership)
-      const known = newest.get(row.key) ?? this.#members.get(row.key)
+      const known = newest.get(row.key) ?? (recounted.has(row.key) ? undefined : this.#members.get(row.key))
       if (known === undefined || compareRows(known, row) < 0) newest.set(row.key, row)
     }
-    const rows = [...newest.values()]
+    for (const key of recounted.keys()) {
+      if (newest.has(key) || !this.#members.has(key)) continue
+      stage.changes.push(remove(keys.node(key)))
+      stage.onceWritten(() => this.#remove(key))
+    }
+    const rows = [...newest.values()].filter(({ key, credential }) => this.#members.get(key)?.credential !== credential)
     for (const row of rows) {
       stage.changes.push(putRow(keys.node(row.key), row))
       stage.onceWritten(() => this.#put(row))
@@ -143,10 +153,20 @@ export class NodeTable {
   }
 
   #put(row: MemberRow): void {
-    const known = this.#members.get(row.key)
-    if (known !== undefined) this.#names.set(known.name, (this.#names.get(known.name) ?? 1) - 1)
+    const index = this.#members.get(row.key)?.index ?? this.#nextIndex++
+    this.#forgetName(row.key)
     this.#names.set(row.name, (this.#names.get(row.name) ?? 0) + 1)
-    this.#members.set(row.key, { ...row, peer: row.key, index: known?.index ?? this.#members.size })
+    this.#members.set(row.key, { ...row, peer: row.key, index })
+  }
+
+  #remove(key: KeyId): void {
+    this.#forgetName(key)
+    this.#members.delete(key)
+  }
+
+  #forgetName(key: KeyId): void {
+    const known = this.#members.get(key)
+    if (known !== undefined) this.#names.set(known.name, (this.#names.get(known.name) ?? 1) - 1)
   }
 
   #putPresence(presence: Presence): void {

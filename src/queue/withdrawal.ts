@@ -12,6 +12,7 @@ import type { CheckSignature } from '../record/keys.ts'
 import type { IndicationId, KeyId, RecordId } from '../base/brand.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { CharterChain } from '../trust/charter-chain.ts'
+import type { Membership } from '../trust/admission.ts'
 import type { LogTable } from './log-table.ts'
 import type { RefoldedCell } from './order-table.ts'
 
@@ -20,6 +21,8 @@ export interface Withdrawal {
   readonly cells: Map<string, RefoldedCell>
   readonly indications: Set<RecordId>
   readonly controls: { readonly id: RecordId; readonly indication: IndicationId }[]
+  /** All that still counts of the credentials of each author of whom something was taken back. */
+  readonly memberships: Map<KeyId, readonly Membership[]>
 }
 
 export interface WithdrawalDeps {
@@ -35,10 +38,11 @@ export const planWithdrawal = async (
   work: readonly LogWork[],
   gathered: Gathered
 ): Promise<Withdrawal> => {
-  const withdrawal: Withdrawal = { cells: new Map(), indications: new Set(), controls: [] }
+  const withdrawal: Withdrawal = { cells: new Map(), indications: new Set(), controls: [], memberships: new Map() }
   const shortened = work.filter(({ before, plan, relaid }) => before !== undefined && plan.state !== undefined && cutOf({ plan, relaid }) < before.head.sequence)
   for (const author of new Set(shortened.map(({ name }) => name.author))) {
     const { counting, lost } = await readLogs(deps, chain, author, work)
+    withdrawal.memberships.set(author, counting.memberships)
     withdrawCells(withdrawal, author, { counting, lost })
     withdrawOrders(withdrawal, lost, new Set([...counting.indications, ...gathered.indications, ...counting.controls, ...gathered.controls].map(({ id }) => id)))
   }

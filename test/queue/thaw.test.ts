@@ -110,6 +110,37 @@ test('forks are listed with their branches, and what was chosen', async (t) => {
   t.deepEqual(await queue.forks(), [{ ...fork, thaw: { keep: at(branch, 4).id, admin: judge.key, at: madeAt } }])
 })
 
+test('a credential above a choice that it does not link to counts nowhere, whether it came before the choice or after', async (t) => {
+  const { world, agent, judge } = forked()
+  const other = agent.branch(1)
+  for (const kind of ['one', 'two', 'three']) other.say({ kind: 'fault', fault: { kind, subject: '', detail: '' } })
+  const chosen = world.thaw(agent, 4, at(other, 4), madeAt, judge)
+  const credentials: (string | undefined)[] = []
+  for (const order of [[...agent.entries, chosen], [chosen, ...agent.entries]]) {
+    const queue = await world.queue()
+    await queue.merge(bytesOf(...world.admin.entries), 'test')
+    for (const entry of [...order, ...order]) await queue.merge(bytesOf(entry), 'test')
+    credentials.push(queue.node(agent.key)?.credential)
+  }
+  t.deepEqual(credentials, [agent.node.credential.id, agent.node.credential.id])
+})
+
+test('a node of whose log nothing counts any more is no member, until an admin has chosen', async (t) => {
+  const { world, agent, judge } = forked()
+  const rival = new Author(world.mesh, agent.signer, agent.incarnation)
+  rival.say({ kind: 'credential', credential: world.renewed('a', world.mesh.key('executor:a renewed')).bytes })
+  const store = new MemoryStore()
+  const queue = await world.queue({ store })
+  await queue.merge(bytesOf(...world.admin.entries, ...agent.entries), 'test')
+  await queue.merge(bytesOf(at(rival, 1)), 'test')
+  t.is(queue.node(agent.key), undefined)
+  t.is((await world.queue({ store })).node(agent.key), undefined)
+  await queue.merge(bytesOf(world.thaw(agent, 1, at(agent, 1), madeAt, judge)), 'test')
+  await queue.merge(bytesOf(...agent.entries), 'test')
+  t.is(queue.node(agent.key)?.executor, world.mesh.key('executor:a renewed').key)
+  t.deepEqual(await queue.orders(), await (await world.queue({ store })).orders())
+})
+
 /** Merges in the given grouping, then all again until nothing changes, as sync and the authors bring what is lacking. */
 const settle = async (queue: Queue, entries: readonly Uint8Array[], sizes: readonly number[]): Promise<void> => {
   let rest = entries
