@@ -43,7 +43,7 @@ interface Order {
   readonly bundle: Bundle
   readonly payload: PayloadRef
   readonly expiresAt: Millis
-  stage: 'offered' | 'fetching' | 'running' | 'ended'
+  stage: 'offered' | 'running' | 'ended'
 }
 
 /** Verdicts that say nothing about the order itself: it may be offered again and judged otherwise. */
@@ -51,6 +51,8 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
+  /** Fetches that were begun and have not ended, whatever became of their orders meanwhile. */
+  readonly #fetching = new Set<IndicationId>()
   /** Orders that ended before a restore, and when they are forgotten. */
   readonly #endedBefore = new Map<IndicationId, Millis>()
 
@@ -115,15 +117,14 @@ export class OrderMachine {
 
   #fetch(id: IndicationId, now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
-    if (order === undefined || order.stage === 'fetching' || order.stage === 'ended') return []
-    order.stage = 'fetching'
+    if (order === undefined || order.stage === 'ended' || this.#fetching.has(id)) return []
+    this.#fetching.add(id)
     return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
   }
 
   #fetched(id: IndicationId, outcome: Result<null>): OrderEffect[] {
     const order = this.#orders.get(id)
-    if (order === undefined || order.stage !== 'fetching') return []
-    order.stage = 'offered'
+    if (!this.#fetching.delete(id) || order === undefined || order.stage === 'ended') return []
     return [outcome.ok ? { kind: 'deliver', indication: id, payload: order.payload } : { kind: 'give-up', indication: id, code: outcome.code, detail: outcome.detail }]
   }
 

@@ -104,6 +104,13 @@ test('a fetch that ends after its order is no news', (t) => {
   t.deepEqual(after(offered(), wanted, stated('succeeded')).step(fetched, now), [])
 })
 
+test('one fetch at a time, also where the order is said to run or is taken up anew meanwhile', (t) => {
+  t.deepEqual(after(offered(), wanted, stated('running')).step(wanted, now), [])
+  const again = after(offered(), wanted, { kind: 'refused', indication: id }, offered())
+  t.deepEqual(again.step(wanted, now), [])
+  t.deepEqual(kindsOf(again.step(fetched, now)), ['deliver'])
+})
+
 test('an order past its expiry is fetched with no time left rather than with a negative one', (t) => {
   const [, effect] = after(offered()).step(wanted, indication.body.expiresAt + 5000)
   t.like(effect, { kind: 'fetch', deadlineMs: 0 })
