@@ -14,8 +14,6 @@ const rankOf = (state: State): number => ranks[state] ?? 0
 /** What is wrong with a row, in words; undefined for one that is right. */
 export const judgeRow = (ledger: Ledger, order: GivenOrder, agent: KeyId, row: QueueRow | undefined): string | undefined => {
   if (row === undefined) return 'no endpoint knows of it'
-  // A start that endpoints know, and of which the executor lost all memory: nobody says what came of it.
-  if (row.state === 'running' && ledger.isForgetful(agent)) return undefined
   if (!hasEnded(row.state)) return `still ${row.state}`
   const deed = ledger.deed(agent, order.indication)
   const said = `${row.state} (${row.code ?? 'no code'}), started ${deed.starts} times`

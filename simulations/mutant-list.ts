@@ -100,5 +100,12 @@ export const mutants: readonly Mutant[] = [
     checkers: ['started-once'],
     seedsMax: 30,
     replacements: [{ file: 'src/executor/job-machine.ts', from: 'return body.createdAt <= this.#lostBefore && !body.idempotent', to: 'return body.createdAt <= 0 && !body.idempotent' }]
+  },
+  {
+    name: 'starts dropped from the own log forgotten',
+    scenario: 'crash-storm',
+    checkers: ['orders-end'],
+    seedsMax: 40,
+    replacements: [{ file: 'src/queue/own-starts.ts', from: 'if (!said.ended.has(id)) changes.push(put(startKey(id), bytes))', to: 'if (said.ended.has(id)) changes.push(put(startKey(id), bytes))' }]
   }
 ]

@@ -48,7 +48,7 @@ export class Adoption {
     for (const { body } of await journal.unsettled()) await this.retell(body.indication)
     const unknown = await journal.unsettled()
     if (unknown.length > 0) await this.#interrupt(unknown)
-    for (const { body } of unknown) log.warn('an order had been started before this home was restored', { indication: body.indication })
+    for (const { body } of unknown) log.warn('an order had been started of which nothing else is known here, as after a restore or the loss of the journal', { indication: body.indication })
   }
 
   /**
@@ -86,6 +86,6 @@ const draftRestored = ({ indication, startedAt, at }: StatementBody, now: Millis
   at: now,
   startedAt: startedAt ?? at,
   code: 'restored',
-  detail: 'the order was started before the home of this node was restored; what came of it is not known',
+  detail: 'the order was started before this node lost what it knew of it, as when its home is restored or its journal is damaged; what came of it is not known',
   report: null
 })

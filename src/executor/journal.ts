@@ -154,14 +154,15 @@ export class Journal {
 
   /**
    * What was said before a restore. The agent has kept it; what is known here already stays as it is. A start whose outcome
-   * is known here alone is noted too: the agent lost what it had kept, and that outcome is to be said again.
+   * is known here alone is noted too, since the agent lost what it had kept and that outcome is to be said again; not so
+   * where it waits to be kept anyway.
    */
   async recordAdopted(statement: Statement): Promise<void> {
     const { indication: id, state } = statement.body
     const [finished, adopted] = await this.#store.getMany([finishedKey(id), adoptedKey(id)])
     const changes: Change[] = finished === undefined ? [remove(activeKey(id))] : []
     if (state !== 'running') changes.push(remove(adoptedKey(id)), ...(finished === undefined ? finish(statement, latestExpiry(statement)) : []))
-    else if (adopted === undefined) changes.push(put(adoptedKey(id), statement.bytes))
+    else if (adopted === undefined && !this.#isWaiting(id)) changes.push(put(adoptedKey(id), statement.bytes))
     await this.#store.write(changes, { durable: true })
   }
 
@@ -227,6 +228,10 @@ export class Journal {
     await this.#store.write(changes, { durable: false })
     this.#forgotten = before
     return (changes.length - 1) / 2
+  }
+
+  #isWaiting(id: IndicationId): boolean {
+    return [...this.#unkept.values()].some(({ statement: { body } }) => body.indication === id && body.state !== 'running')
   }
 
   async #writeWith(statement: Statement, changes: Change[]): Promise<void> {

@@ -11,6 +11,7 @@ import { encodeCbor } from '../base/codec.ts'
 import { jitter, type Random } from '../base/random.ts'
 import { limits } from '../base/limits.ts'
 import { OwnLog } from '../queue/own-log.ts'
+import { readOpenStarts } from '../queue/own-starts.ts'
 import { Queue } from '../queue/queue.ts'
 import { isEndpoint } from '../trust/admission.ts'
 import { Agent } from './agent/agent.ts'
@@ -110,8 +111,9 @@ export class Node {
       { ...deps, ownLog: parts.ownLog, outputs: this.#shelf, providers: () => this.#providers(), onEntry: (entry) => this.#report(entry), isClockTrusted: () => this.#watch.look().isTrusted, onPullWanted: () => this.#pulls.demandAll(this.#isTaking ? limits.pull.againMs : 0) },
       { self: deps.membership.credential.body, formats: options.formats }
     )
+    const { executor } = deps.membership.credential.body
     this.#keeper = new LogKeeper(
-      { ...deps, background: this.#background, ownLog: parts.ownLog, retell: () => this.#agent.retell(), adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
+      { ...deps, background: this.#background, ownLog: parts.ownLog, openStarts: () => readOpenStarts(deps.store, executor), retell: () => this.#agent.retell(), adopt: (statements) => this.#agent.adopt(statements), release: () => this.#agent.release() },
       { self: deps.signer.key, isEndpoint: parts.queue !== undefined, others: this.#otherEndpoints(deps.charters.chain) }
     )
     this.#endpoint = parts.queue === undefined ? undefined : new Endpoint({ ...deps, queue: parts.queue, gossip: this.#gossip, counter: deps.signer }, options)

@@ -10,15 +10,16 @@ import { decodeOwn, encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { WritError } from '../base/errors.ts'
-import { put, remove, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
+import { put, withPrefix, type Change, type KeyValueStore } from '../base/key-value-store.ts'
 import { drawIncarnation, type Random } from '../base/random.ts'
 import { decodeRecord, sealRecord, type Verified } from '../record/record.ts'
 import { entryKind, type EntryBody, type EntryContent } from '../record/entry.ts'
 import { takeBounded } from './log-table.ts'
-import { collectKeys, lastPart } from './queue-store.ts'
+import { lastPart } from './queue-store.ts'
 import { acknowledgedKey, acknowledgedPrefix, branchKey, branchPrefix, entryKey, livesKey } from './own-keys.ts'
 import { noteElsewhere, readElsewhere } from './own-elsewhere.ts'
 import { receiptsOf } from './own-history.ts'
+import { planDrop } from './own-starts.ts'
 import { takeBatch } from './receipt-batch.ts'
 import { beginLife, findLife, isAtEnd, isCheckpointDue, isStranded, lastOf, planTrim, withLife, type KnownLife, type Life, type Lives } from './own-lives.ts'
 import type { Clock } from '../base/clock.ts'
@@ -243,7 +244,7 @@ export class OwnLog {
         if (first === undefined) continue
         const range = { from: entryKey(life.incarnation, 0), to: entryKey(life.incarnation, first), limit: limits.ownLog.trimEntriesMax }
         const lives = withLife(this.#lives, { ...life, first, checkpoints: life.checkpoints.filter((sequence) => sequence > first) })
-        await this.#writeLives(lives, (await collectKeys(this.#deps.store, range)).map(remove), false)
+        await this.#writeLives(lives, await planDrop(this.#deps.store, range), false)
       }
     })
   }

@@ -203,6 +203,14 @@ const testAdoption = (name: string, create: CreateReopenable): void => {
     t.deepEqual([idsOf(again.unkept()), await again.unsettled(), again.last], [[outcomes[0]?.id ?? ''], [], last])
   })
 
+  test(`${name}: a start is not noted whose outcome waits to be kept, since that one comes anyway`, async (t) => {
+    const journal = await Journal.open(await (await create(t)).reopen())
+    const order = makeOrder()
+    await finish(journal, order)
+    await journal.recordAdopted(makeStatement(order, 'running'))
+    t.deepEqual(await journal.unsettled(), [])
+  })
+
   test(`${name}: what is known here stays as it is, whatever is adopted`, async (t) => {
     const journal = await Journal.open(await (await create(t)).reopen())
     const order = makeOrder()

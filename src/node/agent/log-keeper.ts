@@ -25,6 +25,8 @@ export interface LogKeeperDeps {
   readonly timers: Timers
   readonly log: Log
   readonly background: Background
+  /** What the log says was started and not what came of it. */
+  readonly openStarts: () => Promise<readonly Uint8Array[]>
   /** Resolves when the executor will say every outcome again. */
   readonly retell: () => Promise<void>
   /** Resolves when the executor has written them down. */
@@ -83,10 +85,12 @@ export class LogKeeper {
   }
 
   start(): void {
-    const { ownLog, retell } = this.#deps
+    const { ownLog, retell, openStarts, adopt } = this.#deps
     this.#later(async () => {
       // Before anything is said in it: whoever ends in between finds it unused again.
       if (ownLog.isUnused) await retell()
+      // An executor that has lost its journal knows of none of them, and nobody else can say what came of them.
+      await adopt(await openStarts())
       await this.#follow(this.#head.decide())
     })
   }

@@ -5,6 +5,7 @@ import { MemoryStore } from '../../../src/base/memory-store.ts'
 import { LogKeeper } from '../../../src/node/agent/log-keeper.ts'
 import { drawIncarnation } from '../../../src/base/random.ts'
 import { OwnLog } from '../../../src/queue/own-log.ts'
+import { readOpenStarts } from '../../../src/queue/own-starts.ts'
 import { FillingStore } from '../../fixtures/filling-store.ts'
 import { copyStore } from '../../fixtures/store-copy.ts'
 import { randomOf, receipts, said, signerOf, World } from '../../queue/world.ts'
@@ -31,6 +32,7 @@ const setUp = async (options: { readonly store?: MemoryStore; readonly isEndpoin
   const keeper = new LogKeeper(
     {
       ownLog, log, timers: time, background: new Background(log),
+      openStarts: () => readOpenStarts(store, node.executor.key),
       retell: async () => void (retold += 1),
       adopt: async (statements) => {
         if (failing.adopt) throw new Error('the executor is gone')
@@ -145,6 +147,15 @@ test('a log in which nothing was said makes the executor say every outcome again
   await say(1)
   t.is((await setUp({ store })).retold(), 0)
   t.is((await setUp({ store: unused })).retold(), 1)
+})
+
+test('what the log says was started is handed to the executor before anything else, and what has ended is not', async (t) => {
+  const { store, ownLog, releases } = await setUp()
+  const [open, ended] = [world.statement(node.executor, order, 'running'), world.order().id]
+  await ownLog.append(receipts(open, world.statement(node.executor, ended, 'running'), world.statement(node.executor, ended, 'failed')), { durable: true })
+  const again = await setUp({ store })
+  t.deepEqual(again.adopted, open.kind === 'executor' ? [open.statement] : [])
+  t.deepEqual([releases(), again.releases()], [0, 0])
 })
 
 test('nothing is released before the own log is known, nor after a stop', async (t) => {
