@@ -1,6 +1,6 @@
 /** The audit of a log, beside the queues: of the same entries both make the same. */
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { AuditThaws } from '../../src/api/audit-thaws.ts'
 import { LogAudit, type Checked, type Said } from '../../src/api/log-audit.ts'
 import { mergeFacts, type Fact } from '../../src/queue/fold.ts'

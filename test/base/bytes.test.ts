@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { compareBytes, compareCodePoints, compareText, concatBytes, fromBase32, isEqualBytes, toBase32, toText, utf8 } from '../../src/base/bytes.ts'
 
 test('base32 is lower-case, unpadded and reversible', (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { decode, encode } from '@ipld/dag-cbor'
 import { readCanonical } from '../../src/base/cbor-reader.ts'
 import { writeCanonical } from '../../src/base/cbor-writer.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { CID } from 'multiformats/cid'
 import { CarWriter, readCar } from '../../src/base/file-car.ts'
 import { decodeOwn, encodeCbor } from '../../src/base/codec.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { encodeFrame, FrameDecoder } from '../../src/base/framing.ts'
 

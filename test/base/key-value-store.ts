@@ -1,6 +1,6 @@
 /** What every key-value store promises, as tests over a factory: in memory and on disk alike. */
 import test, { type ExecutionContext } from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { compareBytes, utf8 } from '../../src/base/bytes.ts'
 import { put, remove, withPrefix, type Change, type KeyValueStore, type Range } from '../../src/base/key-value-store.ts'
 

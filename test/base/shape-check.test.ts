@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import * as v from 'valibot'
 import { bytesSchema, checkShape, countSchema, millisSchema, recordIdSchema, textMapSchema, textSchema } from '../../src/base/schema.ts'
 import { hasShape } from '../../src/base/shape-check.ts'

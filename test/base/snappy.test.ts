@@ -1,4 +1,4 @@
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import test from 'ava'
 import { crc32c } from '../../src/base/crc32c.ts'
 import { decompressSnappy } from '../../src/base/snappy.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { compareBytes, utf8 } from '../../src/base/bytes.ts'
 import { SortedKeys } from '../../src/base/sorted-keys.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { TokenBucket } from '../../src/base/token-bucket.ts'
 
 test('a burst is there at once, and what was taken comes back with time', (t) => {

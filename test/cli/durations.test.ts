@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { formatAge, formatBytes, formatDuration, formatSpan, parseDuration } from '../../src/cli/durations.ts'
 import { isWritError } from '../../src/base/errors.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { concatBytes, toText, utf8 } from '../../src/base/bytes.ts'
 import { prefixLines } from '../../src/cli/logs.ts'
 import type { LogChunk } from '../../src/api/types.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import type { KeyId } from '../../src/base/brand.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Random } from '../../src/base/random.ts'

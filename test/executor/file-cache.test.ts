@@ -1,7 +1,7 @@
 import test from 'ava'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { toText } from '../../src/base/bytes.ts'
 import { FileCache } from '../../src/executor/file-cache.ts'
 import { payloadOf } from '../fixtures/orders.ts'

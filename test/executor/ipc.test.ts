@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { duplexPair } from 'node:stream'
 import { encodeCbor } from '../../src/base/codec.ts'
 import { encodeFrame } from '../../src/base/framing.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { reject } from '../../src/base/result.ts'
 import { commandOrder, machineOptions, mesh } from './workbench.ts'
 import { JobWorld, success } from './job-world.ts'

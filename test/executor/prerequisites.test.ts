@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createMachine } from '../../src/executor/child-machine.ts'

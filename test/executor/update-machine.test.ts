@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { UpdateMachine, type Update, type UpdateEffect, type UpdateEvent, type UpdatePlace } from '../../src/executor/update-machine.ts'
 import { commandOrder } from './workbench.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { limits } from '../../src/base/limits.ts'
 import { ContactMachine, rankByRendezvous, type ContactEffect, type ContactEvent, type ContactOptions } from '../../src/node/contact-machine.ts'
 import { keyFor } from '../fixtures/mesh.ts'

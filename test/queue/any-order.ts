@@ -1,5 +1,5 @@
 /** What a queue comes to must not depend on the order or the portions in which its entries came, nor on repetitions. */
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { dump, foldedPrefixes, type World } from './world.ts'
 import type { OrderRow } from '../../src/queue/views.ts'

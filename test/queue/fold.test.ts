@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { encodeCell, mergeFacts, viewState, type Cell, type Fact } from '../../src/queue/fold.ts'
 import { agentStates } from '../../src/record/entry.ts'
 import { executorStates } from '../../src/record/statement.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { credentialKind } from '../../src/record/credential.ts'

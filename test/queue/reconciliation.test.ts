@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { encodeCbor, sha256 } from '../../src/base/codec.ts'
 import { compareText, toBase32, utf8 } from '../../src/base/bytes.ts'
 import { limits } from '../../src/base/limits.ts'

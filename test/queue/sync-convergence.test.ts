@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { limits } from '../../src/base/limits.ts'
 import { ask, bytesIn, catchUp, isEqualState, kindsOf, settle, sideOf, type Side } from './sync-sides.ts'
 import { bytesOf, dump, foldedPrefixes, plenty, receipts, said, signerOf, World, type Author } from './world.ts'

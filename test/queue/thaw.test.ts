@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { drawIncarnation } from '../../src/base/random.ts'
 import { Author, bytesOf, dayMs, dump, foldedPrefixes, madeAt, randomOf, receipts, said, signerOf, World } from './world.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { keyIdOf, rawKeyOf, signerFromSeed, verifySignature, verifySignatureSync } from '../../src/record/keys.ts'
 import { utf8 } from '../../src/base/bytes.ts'
 import { keyFor } from '../fixtures/mesh.ts'

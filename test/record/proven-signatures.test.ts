@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { limits } from '../../src/base/limits.ts'
 import { proveSignature, rememberProven } from '../../src/record/proven-signatures.ts'
 import { toText, utf8 } from '../../src/base/bytes.ts'

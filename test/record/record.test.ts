@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import * as v from 'valibot'
 import { encodeCbor } from '../../src/base/codec.ts'
 import { textMapSchema, textSchema } from '../../src/base/schema.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import * as v from 'valibot'
 import { keyIdSchema, recordIdSchema } from '../../src/base/schema.ts'
 import { decodeRecord, sealRecord, verifyRecord, type RecordKind, type Sealed } from '../../src/record/record.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { put, remove, withPrefix, type KeyValueStore } from '../../src/base/key-value-store.ts'
 import { utf8, toText } from '../../src/base/bytes.ts'
 import { Disk } from '../../simulations/disk.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { VirtualTime } from '../../simulations/virtual-time.ts'
 
 test('events happen in the order of their times, and of their making where these are equal', async (t) => {

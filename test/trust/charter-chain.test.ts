@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { charterKind, type CharterBody } from '../../src/record/charter.ts'
 import { sealRecord, type Verified } from '../../src/record/record.ts'
 import { limits } from '../../src/base/limits.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { matchesSelector, parseSelector } from '../../src/trust/selector.ts'
 import type { Labels } from '../../src/record/invite.ts'
 

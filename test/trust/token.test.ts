@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../fixtures/properties.ts'
+import { fc } from '../fixtures/properties.ts'
 import { decodeToken, encodeToken, type Token } from '../../src/trust/token.ts'
 import { TestMesh } from '../fixtures/mesh.ts'
 

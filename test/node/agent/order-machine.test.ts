@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../../fixtures/properties.ts'
+import { fc } from '../../fixtures/properties.ts'
 import { utf8 } from '../../../src/base/bytes.ts'
 import { accept, reject, type Result } from '../../../src/base/result.ts'
 import { limits } from '../../../src/base/limits.ts'

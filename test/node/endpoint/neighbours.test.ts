@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../../fixtures/properties.ts'
+import { fc } from '../../fixtures/properties.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { Directory } from '../../../src/node/endpoint/directory.ts'
 import { endpointAddresses } from '../../../src/node/endpoint/endpoint-addresses.ts'

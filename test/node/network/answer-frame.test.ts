@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../../fixtures/properties.ts'
+import { fc } from '../../fixtures/properties.ts'
 import { decodeAnswerFrame, encodeAnswer, encodeEnd, encodeRefusal } from '../../../src/node/network/answer-frame.ts'
 
 test('answers, refusals and the end survive their encoding', (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../../fixtures/properties.ts'
+import { fc } from '../../fixtures/properties.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { Conduct, isGarbage, type Account, type CutOff, type Rank } from '../../../src/node/network/conduct.ts'
 import { keyFor } from '../../fixtures/mesh.ts'

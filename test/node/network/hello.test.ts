@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from '../../fixtures/properties.ts'
+import { fc } from '../../fixtures/properties.ts'
 import { encodeCbor } from '../../../src/base/codec.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { awaitsCharters, composeGuest, composeHello, decodeHello, decodeHelloAnswer, encodeHello, encodeHelloAnswer, judgeHello, planCharters, type Door, type Identity } from '../../../src/node/network/hello.ts'
