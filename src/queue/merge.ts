@@ -12,6 +12,7 @@ import { gatherFacts, gatherThaws, showMembership } from './gathering.ts'
 import { decodeEntry, openEntries, type OpenedEntry, type Rejection } from './intake.ts'
 import { logIdOf, type LogName } from './log.ts'
 import { planLogs } from './log-work.ts'
+import type { LogState, LogWork } from './log-plan.ts'
 import type { LogTable } from './log-table.ts'
 import type { PendingEntries } from './pending-entries.ts'
 import type { Place, RecentEntries } from './recent-entries.ts'
@@ -183,7 +184,7 @@ export const applyMerge = async (
   // What arrived before may not be on disk yet: a durable write of anything takes it along.
   if (options.durable && stage.changes.length === 0) deps.logs.stageUnchanged(stage)
   await stage.write(deps.store, { durable: options.durable })
-  for (const { name, plan } of work) deps.pending.replace(logIdOf(name), plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined || showMembership(plan.waiting))
+  for (const { name, plan } of work) deps.pending.replace(name, plan.waiting, plan.state !== undefined || deps.nodes.get(name.author) !== undefined || showMembership(plan.waiting))
   const accepted = work.flatMap(({ plan, relaid }) => plan.accepted.flatMap(({ opened }) => (relaid?.held.has(opened.record.id) === true ? [] : [opened.record])))
   for (const record of accepted) deps.recent.note(record)
   return {
@@ -193,14 +194,21 @@ export const applyMerge = async (
     changed: changed.map(({ agent, indication }) => ({ agent, indication })),
     indications,
     controls,
-    logs: await reportLogs(deps.logs, [...work.map(({ name }) => name), ...prepared.repeated]),
+    logs: await reportLogs(deps.logs, work, prepared.repeated),
     gaps: work.flatMap(({ name, plan }) => (plan.waiting.length === 0 ? [] : [{ ...name, from: (plan.state?.head.sequence ?? 0) + 1 }])),
     rejections: [...prepared.rejections, ...work.flatMap(({ plan }) => plan.rejections), ...told.rejections]
   }
 }
 
-const reportLogs = async (logs: LogTable, names: readonly LogName[]): Promise<LogReport[]> => {
-  const unique = [...new Map(names.map((name) => [logIdOf(name), name])).values()]
-  const states = await logs.states(unique)
-  return unique.map(({ author, incarnation }, index) => ({ author, incarnation, sequence: states[index]?.head.sequence ?? 0, frozenAt: states[index]?.frozenAt ?? null }))
+const reportLogs = async (logs: LogTable, work: readonly LogWork[], repeated: readonly LogName[]): Promise<LogReport[]> => {
+  const reports = work.map(({ name, plan }) => reportOf(name, plan.state))
+  if (repeated.length === 0) return reports
+  const reported = new Set(work.map(({ name }) => logIdOf(name)))
+  const others = new Map(repeated.map((name) => [logIdOf(name), name]))
+  for (const id of reported) others.delete(id)
+  const names = [...others.values()]
+  const states = await logs.states(names)
+  return [...reports, ...names.map((name, index) => reportOf(name, states[index]))]
 }
+
+const reportOf = ({ author, incarnation }: LogName, state: LogState | undefined): LogReport => ({ author, incarnation, sequence: state?.head.sequence ?? 0, frozenAt: state?.frozenAt ?? null })

@@ -4,7 +4,7 @@
  */
 import { compareText } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
-import { logIdOf } from './log.ts'
+import { logIdOf, type LogName } from './log.ts'
 import { mayVouch, type EntryBody } from '../record/entry.ts'
 import type { Sealed } from '../record/record.ts'
 import type { OpenedEntry } from './intake.ts'
@@ -28,8 +28,10 @@ export class PendingEntries {
     return this.#count > 0 && this.of(logIdOf(body)).some(({ record }) => record.body.previous === id && mayVouch(record.body, body))
   }
 
-  /** Replaces what waits in `log`; the lowest sequence numbers are kept. `isKnown` says whether the author has a right to a log. */
-  replace(log: string, entries: readonly OpenedEntry[], isKnown: boolean): void {
+  /** Replaces what waits in this log; the lowest sequence numbers are kept. `isKnown` says whether the author has a right to a log. */
+  replace(name: LogName, entries: readonly OpenedEntry[], isKnown: boolean): void {
+    if (this.#count === 0 && entries.length === 0) return
+    const log = logIdOf(name)
     this.#drop(log)
     const kept = entries.slice(0, limits.queue.pendingEntriesPerAuthorMax)
     if (kept.length === 0) return

@@ -42,7 +42,7 @@ export class ThawTable {
   }
 
   choicesOf(name: LogName): Choices {
-    return choicesAmong(this.#logs.get(logIdOf(name)))
+    return this.#logs.size === 0 ? noChoices : choicesAmong(this.#logs.get(logIdOf(name)))
   }
 
   /** The choices that count, by sequence number. */
