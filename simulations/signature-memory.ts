@@ -4,7 +4,7 @@
  * by its exact bytes; all else, as what a hostile node makes up, is computed.
  */
 import { isEqualBytes } from '../src/base/bytes.ts'
-import { proveSignature } from '../src/record/proven-signatures.ts'
+import { noteProven, proveSignature } from '../src/record/proven-signatures.ts'
 import type { CheckSignature, Signer } from '../src/record/keys.ts'
 import type { KeyId } from '../src/base/brand.ts'
 
@@ -22,13 +22,14 @@ export const createSignatureMemory = (): CheckSignature => async (key, message, 
   return (known !== undefined && known.key === key && isEqualBytes(known.message, message)) || proveSignature(key, message, signature)
 }
 
-/** What it signs is remembered by those memories. */
+/** What it signs is remembered by those memories, and for what is verified on this thread. */
 export const rememberSigned = ({ key, sign }: Signer): Signer => ({
   key,
   sign(message) {
     const signature = sign(message)
     if (made.size >= madeMax) made.clear()
     made.set(textOf(signature), { key, message })
+    noteProven(key, message, signature)
     return signature
   }
 })

@@ -27,7 +27,7 @@ export class MemoryStore implements KeyValueStore {
 
   async write(changes: readonly Change[], _options: { durable: boolean }): Promise<void> {
     // Copied before the first is applied: a value that is none fails the whole batch.
-    const copies = changes.map((change) => (change.kind === 'put' ? change.value.slice() : undefined))
+    const copies = changes.map((change) => (change.kind === 'put' ? copyOf(change.value) : undefined))
     for (const [index, { key }] of changes.entries()) {
       const value = copies[index]
       if (value === undefined) {
@@ -40,4 +40,10 @@ export class MemoryStore implements KeyValueStore {
   }
 
   async close(): Promise<void> {}
+}
+
+/** In memory that Node hands out in large pieces: a fleet of simulated disks is made of millions of small values. */
+const copyOf = (value: Uint8Array): Uint8Array => {
+  const { buffer, byteOffset, length } = Buffer.from(value)
+  return new Uint8Array(buffer, byteOffset, length)
 }

@@ -12,15 +12,25 @@ import { limits } from '../base/limits.ts'
 import { verifySignatureSync } from './keys.ts'
 import type { KeyId } from '../base/brand.ts'
 
-/** As `verify`, which is asked only about what is not among the last `sizeMax` that it found valid. */
-export const rememberProven = (verify: typeof verifySignatureSync, sizeMax: number): typeof verifySignatureSync => {
+export interface ProvenSignatures {
+  /** As `verify`, which is asked only about what is not among those remembered. */
+  readonly proveSignature: typeof verifySignatureSync
+  /** This one was made in this process: it is valid. */
+  readonly noteProven: (key: KeyId, message: Uint8Array, signature: Uint8Array) => void
+}
+
+/** Remembers the last `sizeMax`. */
+export const rememberProven = (verify: typeof verifySignatureSync, sizeMax: number): ProvenSignatures => {
   const proven = new BoundedMap<string, true>(sizeMax)
-  return (key, message, signature) => {
-    const exact = markOf(key, message, signature)
-    if (proven.get(exact) !== undefined) return true
-    if (!verify(key, message, signature)) return false
-    proven.set(exact, true)
-    return true
+  return {
+    proveSignature(key, message, signature) {
+      const exact = markOf(key, message, signature)
+      if (proven.get(exact) !== undefined) return true
+      if (!verify(key, message, signature)) return false
+      proven.set(exact, true)
+      return true
+    },
+    noteProven: (key, message, signature) => proven.set(markOf(key, message, signature), true)
   }
 }
 
@@ -28,4 +38,4 @@ export const rememberProven = (verify: typeof verifySignatureSync, sizeMax: numb
 const markOf = (key: KeyId, message: Uint8Array, signature: Uint8Array): string =>
   hash('sha256', concatBriefly([utf8(`${key} ${signature.length} `), signature, message]), 'base64')
 
-export const proveSignature = rememberProven(verifySignatureSync, limits.record.provenSignaturesMax)
+export const { proveSignature, noteProven } = rememberProven(verifySignatureSync, limits.record.provenSignaturesMax)

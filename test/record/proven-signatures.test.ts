@@ -30,7 +30,7 @@ test('what was proved once holds for the very same key, message and signature al
 test('what was found valid is asked about no more while it is remembered, which is not for ever; what was not is asked about each time', (t) => {
   const asked: string[] = []
   const { provenSignaturesMax } = limits.record
-  const prove = rememberProven((_key, message) => {
+  const { proveSignature: prove, noteProven } = rememberProven((_key, message) => {
     asked.push(toText(message))
     return toText(message) !== 'forged'
   }, provenSignaturesMax)
@@ -45,5 +45,8 @@ test('what was found valid is asked about no more while it is remembered, which 
   }
   t.deepEqual(asked.filter((message) => message === 'often'), ['often'])
   t.true(proves('seldom'))
+  t.is(asked.at(-1), 'seldom')
+  noteProven(signer.key, utf8('own'), signature)
+  t.true(proves('own'))
   t.is(asked.at(-1), 'seldom')
 })
