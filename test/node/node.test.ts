@@ -22,7 +22,7 @@ test('without gossip an order comes by pull, is fetched, run and reported, and t
   await made.clock.pass(40_000)
   t.deepEqual(executor.kinds(), ['order'])
   t.is(await stateOf(all, indication), 'received')
-  await executor.say({ kind: 'payload-wanted', indication: indication.id })
+  await executor.say({ kind: 'payload-wanted', indication: indication.id, ranges: [{ offset: 0, sizeBytes: uptime.bytes.length }] })
   t.deepEqual(executor.orders.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
   await executor.say({ kind: 'validated', indication: indication.id, at: made.clock.now() })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'running') })
@@ -37,7 +37,7 @@ test('a payload that is not to be had is told to the executor with the reason', 
   await all.join()
   const indication = await order(all)
   await all.made.clock.pass(40_000)
-  await all.executor.say({ kind: 'payload-wanted', indication: indication.id })
+  await all.executor.say({ kind: 'payload-wanted', indication: indication.id, ranges: [{ offset: 0, sizeBytes: 1 }] })
   t.like(all.executor.told.at(-1), { kind: 'payload-failed', code: 'payload-unavailable' })
 })
 
