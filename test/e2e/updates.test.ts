@@ -1,7 +1,7 @@
 /** Nodes that replace themselves: real releases, real processes. Each test leaves its nodes on a good release. */
 import test from 'ava'
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,9 +25,9 @@ test.after.always(async () => {
 })
 
 /** A release of this very code that says it is of that version. */
-const build = async (version: string): Promise<string> => {
+const build = async (version: string, ...args: readonly string[]): Promise<string> => {
   const directory = path.join(folder, version)
-  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', builder, '--out', directory, '--version', version])
+  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', builder, '--out', directory, '--version', version, ...args])
   return directory
 }
 
@@ -85,6 +85,39 @@ test.serial('a release that never joins is given up when its time is over', asyn
   const { view } = await update(spoil(path.join(folder, '0.2.0'), '0.3.0', 'agent.js', 'setInterval(() => {}, 1000)'), '--nodes', 'web', '--trial', '4s')
   t.like(view.rows[0], { state: 'failed', code: 'release-failed' })
   t.is(await releaseOf('web'), '0.2.0')
+})
+
+/** Bytes of the blocks that a node holds: an agent's are those that it has fetched. */
+const blockBytesOf = (name: string): number => {
+  const blocks = path.join(mesh.home(name), 'agent', 'blocks')
+  return readdirSync(blocks, { recursive: true, withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(path.join(entry.parentPath, entry.name)).size : 0), 0)
+}
+
+/** Bytes of the files of a release that another one does not have. */
+const changedBytes = (from: string, to: string): number => {
+  const filesOf = (directory: string) => readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => readFileSync(path.join(entry.parentPath, entry.name)))
+  const before = filesOf(from)
+  return filesOf(to).reduce((sum, file) => sum + (before.some((other) => other.equals(file)) ? 0 : file.length), 0)
+}
+
+test.serial('of a release with its runtime only what has changed travels, and 64 KiB at most besides', async (t) => {
+  const first = await build('0.2.1', '--runtime')
+  const second = await build('0.2.2', '--runtime')
+  const runtimeBytes = statSync(path.join(second, 'node')).size
+  let runs = path.join(folder, '0.2.0')
+  for (const release of [first, second]) {
+    const heldBytes = blockBytesOf('web')
+    const { view } = await update(release, '--nodes', 'web')
+    t.is(view.rows[0]?.state, 'succeeded', JSON.stringify(view.rows))
+    const fetchedBytes = blockBytesOf('web') - heldBytes
+    const changed = changedBytes(runs, release) - (runs === first ? 0 : runtimeBytes) // the runtime that web ran on before was this one too
+    t.true(fetchedBytes > 0 && fetchedBytes <= changed + 64 * 1024, `${fetchedBytes} bytes were fetched, ${changed} had changed`)
+    t.log(`${path.basename(release)}: ${fetchedBytes} bytes were fetched, ${changed} had changed`)
+    runs = release
+  }
+  t.is((await mesh.run('--nodes', 'web', '--', 'true')).code, 0)
+  const { view } = await update(path.join(folder, '0.2.0'), '--nodes', 'web', '--downgrade')
+  t.is(view.rows[0]?.state, 'succeeded', JSON.stringify(view.rows))
 })
 
 test.serial('an older release needs a flag', async (t) => {
