@@ -3,6 +3,8 @@
  * and reports. Decisions are the order machine's; this file performs its effects.
  */
 import { Background } from '../../base/background.ts'
+import { endOf, type ByteRange } from '../../base/byte-range.ts'
+import { isWritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { release } from '../../base/release.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
@@ -258,17 +260,41 @@ export class Agent {
   }
 
   async #deliver({ indication, payload, ranges }: Extract<OrderEffect, { kind: 'deliver' }>): Promise<void> {
-    for (const range of ranges) {
-      let { offset } = range
-      for await (const part of this.#deps.content.read(payload, range)) {
-        for (let start = 0; start < part.length; start += limits.executor.chunkBytesMax) {
-          const bytes = part.subarray(start, start + limits.executor.chunkBytesMax)
-          if (!(await this.#deps.executor.send({ kind: 'payload-chunk', indication, offset, bytes }))) return
-          offset += bytes.length
+    try {
+      for (const range of ranges) {
+        let { offset } = range
+        for await (const part of this.#readMending(payload, range)) {
+          for (let start = 0; start < part.length; start += limits.executor.chunkBytesMax) {
+            const bytes = part.subarray(start, start + limits.executor.chunkBytesMax)
+            if (!(await this.#deps.executor.send({ kind: 'payload-chunk', indication, offset, bytes }))) return
+            offset += bytes.length
+          }
         }
       }
+      this.#tell({ kind: 'payload-end', indication })
+    } catch (error) {
+      if (!isWritError(error, 'payload-incomplete')) throw error
+      this.#tell({ kind: 'payload-failed', indication, code: error.code, detail: error.message.slice(0, 1024) })
     }
-    this.#tell({ kind: 'payload-end', indication })
+  }
+
+  /** What was fetched and is damaged by now is fetched again, once at each place. Throws as `Content.read`. */
+  async *#readMending(payload: PayloadRef, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const { content, providers } = this.#deps
+    let { offset } = range
+    for (let mendedAt = -1; ; mendedAt = offset) {
+      const rest = { offset, sizeBytes: endOf(range) - offset }
+      try {
+        for await (const part of content.read(payload, rest)) {
+          yield part
+          offset += part.length
+        }
+        return
+      } catch (error) {
+        if (!isWritError(error, 'payload-incomplete') || mendedAt === offset) throw error
+        await content.retrieve(payload, providers, { signal: this.#stopping.signal, ranges: [rest] })
+      }
+    }
   }
 
   async #written(messageOf: (batch: number) => ToExecutor): Promise<void> {
