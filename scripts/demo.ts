@@ -1,13 +1,15 @@
 /**
- * `npm run demo`: a mesh of real processes on loopback, driven by the commands that an operator would type.
+ * `npm run demo`: a mesh of real processes on loopback, driven by the commands that an operator would type. In the end it is
+ * given another release, and one that is broken.
  * Two endpoints, four agents and an admin under a temporary folder; nothing is left behind, unless `--keep` is given.
  */
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { DemoMesh } from './demo/mesh.ts'
 
 interface Outcome {
@@ -23,7 +25,7 @@ interface RunReport {
   readonly indication: string
   readonly name: string
   readonly format: string
-  readonly rows: readonly { readonly agentName: string; readonly state: string; readonly code: string | null; readonly stdout: string | null }[]
+  readonly rows: readonly { readonly agentName: string; readonly state: string; readonly code: string | null; readonly detail: string | null; readonly stdout: string | null; readonly stderr: string | null }[]
 }
 
 const { values: flags } = parseArgs({ options: { keep: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } })
@@ -35,9 +37,9 @@ const folder = mkdtempSync(join(tmpdir(), 'writ-demo-'))
 const mesh = new DemoMesh(folder, say)
 const outcomes: Outcome[] = []
 
-const order = async (title: string, args: readonly string[]): Promise<RunReport> => {
+const order = async (title: string, args: readonly string[], verb: 'run' | 'update' = 'run'): Promise<RunReport> => {
   say(`\n# ${title}`)
-  const report: RunReport = JSON.parse(await mesh.writ(['run', '--home', mesh.admin, '--json', ...args], { accepted: [0, 3], shown: ['run', ...args] }))
+  const report: RunReport = JSON.parse(await mesh.writ([verb, '--home', mesh.admin, '--json', ...args], { accepted: [0, 3], shown: [verb, ...args] }))
   const count = (holds: (row: RunReport['rows'][number]) => boolean): number => report.rows.filter(holds).length
   const outcome = {
     name: report.name,
@@ -81,6 +83,39 @@ const runOrders = async (): Promise<void> => {
   expect(large.rows.every(({ state, stdout }) => state === 'succeeded' && stdout?.includes('verified') === true), 'the image arrives whole on six nodes')
 }
 
+/** A release of this very code that says it is of that version. */
+const buildRelease = async (version: string): Promise<string> => {
+  const directory = join(folder, `release-${version}`)
+  say(`\n$ npm run release -- --version ${version} --out ${directory}`)
+  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('release.ts', import.meta.url)), '--version', version, '--out', directory])
+  return directory
+}
+
+/** The same as `version`, but for an executor that crashes at its start. */
+const breakRelease = (directory: string, version: string): string => {
+  const broken = join(folder, `release-${version}`)
+  cpSync(directory, broken, { recursive: true })
+  writeFileSync(join(broken, 'executor.js'), 'throw new Error("broken on purpose")\n')
+  writeFileSync(join(broken, 'release.json'), JSON.stringify({ ...JSON.parse(readFileSync(join(directory, 'release.json'), 'utf8')), version }))
+  return broken
+}
+
+const runUpdates = async (): Promise<void> => {
+  const next = await buildRelease('0.2.0')
+  const update = await order('Another release for every node, endpoints too', ['--release', next, '--all'], 'update')
+  expect(update.rows.length === 6 && update.rows.every(({ state }) => state === 'succeeded'), 'six nodes go to the next release')
+
+  const broken = await order('A release that crashes at its start: the one before comes back', ['--release', breakRelease(next, '0.3.0'), '--on', 'role=web'], 'update')
+  expect(broken.rows.length === 2 && broken.rows.every(({ state, code }) => state === 'failed' && code === 'release-failed'), 'it is given up on each of its nodes')
+  for (const { agentName, detail, stderr } of broken.rows) say(`  ${agentName}: ${detail}; it said: ${stderr?.match(/^Error: .*/m)?.[0]}`)
+  expect(broken.rows.every(({ stderr }) => stderr?.includes('broken on purpose') === true), 'the receipts hold what the broken release said')
+
+  say('\n# What each of them runs now')
+  say(await mesh.writ(['nodes', '--home', mesh.admin], { shown: ['nodes'] }))
+  const after = await order('All of them go on', ['--all', '--name', 'after', '--', 'true'])
+  expect(after.rows.length === 6 && after.rows.every(({ state }) => state === 'succeeded'), 'every node takes orders after the updates')
+}
+
 const stop = async (): Promise<void> => {
   await mesh.stop()
   rmSync(folder, { recursive: true, force: true })
@@ -98,6 +133,7 @@ try {
   say('# A mesh of two endpoints and four agents')
   await mesh.start()
   await runOrders()
+  await runUpdates()
   say('\n# The queues, as each endpoint shows them')
   endpointsAgree = await mesh.compareQueues()
   say(`  the endpoints ${endpointsAgree ? 'agree' : 'DO NOT AGREE'}`)

@@ -7,6 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { release } from '../src/base/release.ts'
+import { storeFormat } from '../src/base/store-format.ts'
 import { readPlatform } from '../src/base/system-platform.ts'
 import { executorFlags } from '../src/executor/engine-flags.ts'
 import { asVersion, bundling, copyNativeModule } from './bundling.ts'
@@ -37,5 +38,5 @@ if (values.runtime) copyFileSync(process.execPath, join(directory, 'node'))
 writeFileSync(join(directory, 'package.json'), '{ "type": "module" }\n')
 writeFileSync(join(directory, 'start'), start)
 chmodSync(join(directory, 'start'), 0o755)
-writeFileSync(join(directory, 'release.json'), `${JSON.stringify({ version, platform: readPlatform(), minimumPrevious, launcherProtocol }, null, 2)}\n`)
+writeFileSync(join(directory, 'release.json'), `${JSON.stringify({ version, platform: readPlatform(), minimumPrevious, launcherProtocol, storeFormat: storeFormat.written }, null, 2)}\n`)
 process.stdout.write(`${directory}\n`)

@@ -10,7 +10,8 @@ const releaseFileSchema = v.strictObject({
   version: releaseOptionsSchema.entries.version,
   platform: textSchema(64),
   minimumPrevious: releaseOptionsSchema.entries.minimumPrevious,
-  launcherProtocol: v.pipe(countSchema, v.minValue(1), v.maxValue(9999))
+  launcherProtocol: v.pipe(countSchema, v.minValue(1), v.maxValue(9999)),
+  storeFormat: v.pipe(countSchema, v.minValue(1), v.maxValue(9999))
 })
 
 export type ReleaseFile = v.InferOutput<typeof releaseFileSchema>

@@ -57,8 +57,8 @@ const gather = async (payload: DraftPayload): Promise<Material> => {
     }
     case 'release': {
       const { directory, trialSeconds, allowDowngrade } = payload
-      const { version, platform, minimumPrevious, launcherProtocol } = readRelease(directory)
-      const options = { version, platform, minimumPrevious, launcherProtocol: String(launcherProtocol), trialSeconds: String(trialSeconds ?? defaultTrialSeconds) }
+      const { version, platform, minimumPrevious, launcherProtocol, storeFormat } = readRelease(directory)
+      const options = { version, platform, minimumPrevious, launcherProtocol: String(launcherProtocol), trialSeconds: String(trialSeconds ?? defaultTrialSeconds), ...(storeFormat === 1 ? {} : { storeFormat: String(storeFormat) }) }
       return { format: 'release', name: `release ${version}`, options: { ...options, ...(allowDowngrade === true ? { downgrade: 'yes' } : {}) }, ...(await packTree(directory, { owner: null, group: null })) }
     }
     case 'packages': {

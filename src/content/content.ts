@@ -3,6 +3,7 @@
  * Whatever `read` yields matches the hashes of its blocks; the flat digest is the executor's to check.
  */
 import type { KeyId, Millis } from '../base/brand.ts'
+import type { ByteRange } from '../base/byte-range.ts'
 import type { Result } from '../base/result.ts'
 import type { PayloadRef } from '../record/indication.ts'
 
@@ -10,6 +11,8 @@ export interface RetrieveOptions {
   readonly signal: AbortSignal
   /** From now; `limits.fetch.deadlineMs` when absent. */
   readonly deadlineMs?: Millis
+  /** What of the payload is wanted; all of it when absent. Blocks that hold nothing of it are not fetched. */
+  readonly ranges?: readonly ByteRange[]
   /** Bytes of the payload that are held, blocks of an earlier attempt included. */
   readonly onProgress?: (heldBytes: number, sizeBytes: number) => void
 }
@@ -30,8 +33,8 @@ export interface Content {
    * not fetched again. Errors: `payload-unavailable`, `retrieve-cancelled`, `bad-payload`, `bad-location`.
    */
   retrieve(ref: PayloadRef, providers: () => readonly KeyId[], options: RetrieveOptions): Promise<Result<null>>
-  /** The bytes in order, from the blocks that are here. Throws `payload-incomplete` where one is missing or damaged. */
-  read(ref: PayloadRef): AsyncIterable<Uint8Array>
+  /** The bytes in order, those of `range` or all, from the blocks that are here. Throws `payload-incomplete` where one is missing or damaged. */
+  read(ref: PayloadRef, range?: ByteRange): AsyncIterable<Uint8Array>
   /** The bytes of a payload small enough to travel beside its indication, if it is here. */
   readInline(ref: PayloadRef): Promise<Uint8Array | null>
   /** Removes every block that belongs neither to these payloads nor to one that is in use or was stored lately. */

@@ -3,7 +3,8 @@
  * justifies. `visit` says what hangs below a node; its first refusal or error ends the walk, after what is under way.
  */
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
-import { computeBlocksMax, type DagNode } from './payload-dag.ts'
+import { computeBlocksMax } from '../record/payload-location.ts'
+import type { DagNode } from './payload-dag.ts'
 
 export type Visit = (node: DagNode) => Promise<Result<readonly DagNode[]>>
 

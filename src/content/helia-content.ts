@@ -6,6 +6,7 @@
 import type { PeerId } from '@libp2p/interface'
 import type { SteadyClock, Timers } from '../base/clock.ts'
 import type { KeyId, Millis } from '../base/brand.ts'
+import { endOf, type ByteRange } from '../base/byte-range.ts'
 import { sha256 } from '../base/codec.ts'
 import { WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -21,7 +22,7 @@ import { driveFetch, type FetchDeps, type SignOfLife } from './fetch-driver.ts'
 import { FetchPlan } from './fetch-plan.ts'
 import { PeerBlocks, type HeliaSessions } from './helia-blocks.ts'
 import { FetchAttempt } from './helia-fetch.ts'
-import { isLeaf, leafPart, planChildren, planFloor, planRoot, type DagNode, type DagPart } from './payload-dag.ts'
+import { isLeaf, leafPart, planFloor, planRoot, planWithin, type DagNode, type DagPart } from './payload-dag.ts'
 import { Retention, type Adding } from './retention.ts'
 import { SourceSplit } from './source-split.ts'
 import { Turns } from './turns.ts'
@@ -45,6 +46,7 @@ interface AttemptFrame {
   readonly peers: readonly KeyId[]
   readonly signal: AbortSignal
   readonly report: (sign: SignOfLife) => void
+  readonly ranges: readonly ByteRange[]
 }
 
 export class HeliaContent implements Content {
@@ -85,39 +87,44 @@ export class HeliaContent implements Content {
 
   async has(ref: PayloadRef): Promise<boolean> {
     const root = planRoot(ref)
-    if (!root.ok) return false
+    return root.ok && this.#isHeld(root.value, [root.value])
+  }
+
+  async #isHeld(root: DagNode, ranges: readonly ByteRange[]): Promise<boolean> {
     const { blocks } = this.#deps
     const visit = async (node: DagNode): Promise<Result<readonly DagNode[]>> => {
       if (isLeaf(node)) return (await blocks.has(node.cid)) ? accept([]) : reject('payload-incomplete')
       const bytes = await blocks.load(node.cid)
-      return bytes === undefined ? reject('payload-incomplete') : planChildren(node, bytes)
+      return bytes === undefined ? reject('payload-incomplete') : planWithin(node, bytes, ranges)
     }
-    return (await walkDag(root.value, visit, localLanes)).ok
+    return (await walkDag(root, visit, localLanes)).ok
   }
 
   async retrieve(ref: PayloadRef, providers: () => readonly KeyId[], options: RetrieveOptions): Promise<Result<null>> {
     const root = planRoot(ref)
     if (!root.ok) return root
     await this.#retention.keepForNow(ref)
-    if (await this.has(ref)) return accept(null)
+    const { ranges = [root.value] } = options
+    if (await this.#isHeld(root.value, ranges)) return accept(null)
     const plan = new FetchPlan(this.#deps.random, this.#deadlineOf(options))
     const { clock, timers } = this.#deps
-    const attempt: FetchDeps['attempt'] = (peers, signal, report) => this.#attempt(root.value, { peers, signal, report }, options)
+    const attempt: FetchDeps['attempt'] = (peers, signal, report) => this.#attempt(root.value, { peers, signal, report, ranges }, options)
     const result = await driveFetch({ clock, timers, providers, attempt }, plan, options.signal)
     await this.#retention.keepForNow(ref)
     return result
   }
 
-  async *read(ref: PayloadRef): AsyncGenerator<Uint8Array> {
+  async *read(ref: PayloadRef, range?: ByteRange): AsyncGenerator<Uint8Array> {
     const root = planRoot(ref)
     if (!root.ok) throw incomplete(ref, root.detail)
+    const wanted = range ?? root.value
     const pending = [root.value]
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
       const bytes = await this.#deps.blocks.load(node.cid)
       if (bytes === undefined) throw incomplete(ref, `block ${node.cid} is missing`)
-      const below = planChildren(node, bytes)
+      const below = planWithin(node, bytes, [wanted])
       if (!below.ok) throw incomplete(ref, below.detail)
-      if (isLeaf(node)) yield bytes
+      if (isLeaf(node)) yield bytes.subarray(Math.max(0, wanted.offset - node.offset), Math.max(0, endOf(wanted) - node.offset))
       pending.push(...[...below.value].reverse())
     }
   }
@@ -136,7 +143,7 @@ export class HeliaContent implements Content {
     return this.#deps.clock.monotonic() + (options.deadlineMs ?? limits.fetch.deadlineMs)
   }
 
-  async #attempt(root: DagNode, { peers, signal, report }: AttemptFrame, options: RetrieveOptions): Promise<Result<null>> {
+  async #attempt(root: DagNode, { peers, signal, report, ranges }: AttemptFrame, options: RetrieveOptions): Promise<Result<null>> {
     const leave = await this.#turns.enter(blockKeyOf(root.cid), signal)
     if (leave === undefined) return reject('payload-unavailable', 'other payloads were being fetched')
     try {
@@ -148,7 +155,7 @@ export class HeliaContent implements Content {
         options.onProgress?.(heldBytes, root.sizeBytes)
       }
       const peerIds = peers.map((peer) => this.#deps.peerIdOf(peer))
-      return await new FetchAttempt({ blocks: this.#deps.blocks, peers: this.#peers }, peerIds, signal, { onHeld, onFetched: () => report('progressed') }).run(root)
+      return await new FetchAttempt({ blocks: this.#deps.blocks, peers: this.#peers }, peerIds, signal, { onHeld, onFetched: () => report('progressed') }).run(root, ranges)
     } finally {
       leave()
     }

@@ -4,12 +4,13 @@
  */
 import type { PeerId } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
+import type { ByteRange } from '../base/byte-range.ts'
 import { limits } from '../base/limits.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import type { BlockStore } from './block-store.ts'
 import { walkDag } from './dag-walk.ts'
 import type { PeerBlocks } from './helia-blocks.ts'
-import { isLeaf, planChildren, type DagNode } from './payload-dag.ts'
+import { isLeaf, planWithin, type DagNode } from './payload-dag.ts'
 
 export interface FetchAttemptDeps {
   readonly blocks: BlockStore
@@ -38,19 +39,19 @@ export class FetchAttempt {
     this.#events = events
   }
 
-  /** Errors: `payload-unavailable`, `bad-payload`. Throws what the block store throws. */
-  run(root: DagNode): Promise<Result<null>> {
-    return walkDag(root, (node) => this.#visit(node), limits.fetch.blocksInFlightMax)
+  /** The blocks of these ranges of it. Errors: `payload-unavailable`, `bad-payload`. Throws what the block store throws. */
+  run(root: DagNode, ranges: readonly ByteRange[]): Promise<Result<null>> {
+    return walkDag(root, (node) => this.#visit(node, ranges), limits.fetch.blocksInFlightMax)
   }
 
-  async #visit(node: DagNode): Promise<Result<readonly DagNode[]>> {
+  async #visit(node: DagNode, ranges: readonly ByteRange[]): Promise<Result<readonly DagNode[]>> {
     const held = isLeaf(node) ? await this.#deps.blocks.has(node.cid) : await this.#deps.blocks.load(node.cid)
     if (held === true) return this.#hold(node, accept([]))
-    if (held instanceof Uint8Array) return this.#hold(node, planChildren(node, held))
+    if (held instanceof Uint8Array) return this.#hold(node, planWithin(node, held, ranges))
     const fetched = await this.#fetch(node.cid)
     if (!fetched.ok) return fetched
     this.#events.onFetched()
-    return this.#hold(node, planChildren(node, fetched.value))
+    return this.#hold(node, planWithin(node, fetched.value, ranges))
   }
 
   #hold(node: DagNode, below: Result<readonly DagNode[]>): Result<readonly DagNode[]> {

@@ -9,6 +9,7 @@ import { decode, encode, prepare, type PBLink } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
+import { hasOverlap, type ByteRange } from '../base/byte-range.ts'
 import { sha256 } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
@@ -18,23 +19,20 @@ import type { PayloadRef } from '../record/indication.ts'
 const rawCodec = 0x55
 const dagPbCodec = 0x70
 const sha256Code = 0x12
-const { blockBytesMax, depthMax, averageBlockBytesMin, linksPerNodeMax } = limits.payload
+const { blockBytesMax, depthMax, linksPerNodeMax } = limits.payload
 
-export interface DagNode {
+/** Its range: the bytes of the payload below it. */
+export interface DagNode extends ByteRange {
   readonly cid: CID
-  /** Bytes of the payload below this node. */
-  readonly sizeBytes: number
   readonly depth: number
 }
 
 export const isLeaf = (node: DagNode): boolean => node.cid.code === rawCodec
 
-export const computeBlocksMax = (sizeBytes: number): number => 16 + Math.ceil(sizeBytes / averageBlockBytesMin)
-
 /** Errors: `bad-location`, `bad-payload`. */
 export const planRoot = (ref: PayloadRef): Result<DagNode> => {
   const location = checkLocation(ref)
-  return location.ok ? checkNode({ cid: location.value, sizeBytes: ref.sizeBytes, depth: 0 }) : location
+  return location.ok ? checkNode({ cid: location.value, offset: 0, sizeBytes: ref.sizeBytes, depth: 0 }) : location
 }
 
 /** What hangs below a node whose bytes are `bytes`, in order; nothing below a leaf. Errors: `bad-payload`. */
@@ -42,11 +40,17 @@ export const planChildren = (node: DagNode, bytes: Uint8Array): Result<readonly 
   if (isLeaf(node)) return bytes.length === node.sizeBytes ? accept([]) : refuse(`a leaf of ${bytes.length} bytes where ${node.sizeBytes} were announced`)
   const parsed = parseNode(bytes)
   if (parsed === undefined) return refuse('a node is no UnixFS file with raw leaves')
-  const children = parsed.map(({ cid, sizeBytes }): DagNode => ({ cid, sizeBytes, depth: node.depth + 1 }))
-  const total = children.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  let total = 0
+  const children = parsed.map(({ cid, sizeBytes }): DagNode => ({ cid, offset: node.offset + (total += sizeBytes) - sizeBytes, sizeBytes, depth: node.depth + 1 }))
   if (total !== node.sizeBytes) return refuse(`the parts of a node add up to ${total} bytes where ${node.sizeBytes} were announced`)
   const wrong = children.map(checkNode).find((checked) => !checked.ok)
   return wrong === undefined || wrong.ok ? accept(children) : wrong
+}
+
+/** As `planChildren`, without those that hold nothing of these ranges. */
+export const planWithin = (node: DagNode, bytes: Uint8Array, ranges: readonly ByteRange[]): Result<readonly DagNode[]> => {
+  const below = planChildren(node, bytes)
+  return below.ok ? accept(below.value.filter((child) => ranges.some((range) => hasOverlap(child, range)))) : below
 }
 
 const refuse = (detail: string): Rejected => reject('bad-payload', detail)

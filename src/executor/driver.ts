@@ -14,6 +14,7 @@ import { newestOf, type CharterChain } from '../trust/charter-chain.ts'
 import { Backlog } from './backlog.ts'
 import type { Channel } from './child-channel.ts'
 import type { Run, RunResult } from './child-runner.ts'
+import { PayloadIntake } from './intake.ts'
 import type { ToAgent, ToExecutor } from './ipc.ts'
 import type { JobEffect, JobEvent, JobMachineOptions, Order } from './job-events.ts'
 import { JobMachine } from './job-machine.ts'
@@ -43,6 +44,7 @@ export class ExecutorDriver {
   readonly #machine: JobMachine
   readonly #guard: ClockGuard
   readonly #launches: Launches
+  readonly #intake: PayloadIntake
   readonly #runs = new Map<IndicationId, Run>()
   readonly #drained = Promise.withResolvers<void>()
   readonly #backlog: Backlog
@@ -71,6 +73,14 @@ export class ExecutorDriver {
       fatal: (error) => this.#fail(error)
     })
     this.#launches = new Launches(deps)
+    this.#intake = new PayloadIntake({
+      begin: (order) => this.#launches.begin(order),
+      cache: deps.cache,
+      ask: (indication, ranges) => this.#outbox?.push({ kind: 'payload-wanted', indication, ranges: [...ranges] }),
+      ended: (indication) => this.#dispatch({ kind: 'payload-ended', indication }),
+      failed: (indication, code, detail) => this.#dispatch({ kind: 'payload-failed', indication, code, detail }),
+      files: deps.succession?.files ?? null
+    })
     const say = (statement: Statement): void => this.#outbox?.pushStatement(statement)
     this.#statements = new StatementWriter({ ...deps, say })
     this.#adoption = new Adoption({ ...deps, say, seal: (draft) => this.#statements.seal(draft) })
@@ -128,8 +138,8 @@ export class ExecutorDriver {
       case 'order': return this.#receiveOrder(message.bundle)
       case 'charters': return this.#receiveCharters(message.charters)
       case 'control': return this.#receiveControl(message.control)
-      case 'payload-chunk': return this.#receiveChunk(message.indication, message.offset, message.bytes)
-      case 'payload-end': return this.#dispatch({ kind: 'payload-ended', indication: message.indication })
+      case 'payload-chunk': return this.#intake.receive(message.indication, message.offset, message.bytes)
+      case 'payload-end': return this.#intake.end(message.indication)
       case 'payload-failed': return this.#dispatch({ ...message })
       case 'kept': return this.#receiveKept(message.statement)
       case 'adopt': return this.#confirm(message.batch, this.#adoption.open(message.statements).map((statement) => ({ kind: 'adopted', indication: statement.body.indication, statement })))
@@ -192,13 +202,6 @@ export class ExecutorDriver {
     else this.#deps.log.warn('a control was refused', { indication: order.id })
   }
 
-  async #receiveChunk(indication: IndicationId, offset: number, bytes: Uint8Array): Promise<void> {
-    if (!this.#machine.isFetching(indication)) return
-    const outbox = this.#outbox
-    const appended = await this.#deps.cache.append(indication, offset, bytes)
-    if (!appended.ok && outbox === this.#outbox) this.#dispatch({ kind: 'payload-failed', indication, code: appended.code, detail: appended.detail })
-  }
-
   async #receiveKept(id: Statement['id']): Promise<void> {
     const { journal, outputs, log } = this.#deps
     const statement = await journal.keep(id).catch((error: unknown) => {
@@ -257,7 +260,7 @@ export class ExecutorDriver {
       case 'announce-held': return this.#outbox?.push({ kind: 'held', indication: effect.order.bundle.indication, running: effect.running })
       // One that is not written is offered again after a restart, as after a power cut.
       case 'record-accepted': return void (await this.#backlog.attempt(() => journal.recordAccepted(effect.order)))
-      case 'want-payload': return this.#wantPayload(effect.order)
+      case 'want-payload': return this.#machine.isFetching(effect.order.id) ? this.#intake.begin(effect.order) : undefined
       case 'prepare': return void this.#prepare(effect.order)
       case 'announce-validated': return this.#outbox?.push({ kind: 'validated', indication: effect.indication, at: effect.at })
       case 'record-started': return this.#recordStarted(effect)
@@ -267,7 +270,9 @@ export class ExecutorDriver {
       case 'record-adopted': return this.#backlog.insist(() => journal.recordAdopted(effect.statement))
       case 'settle-adopted': return this.#backlog.insist(() => this.#adoption.settle())
       case 'record-outcome': return this.#backlog.insist(() => this.#statements.ended(effect))
-      case 'discard': return this.#launches.discard(effect.indication)
+      case 'discard':
+        this.#intake.drop(effect.indication)
+        return this.#launches.discard(effect.indication)
       case 'retell': return this.#backlog.insist(() => this.#adoption.retell(effect.indication))
       case 'refuse': return this.#outbox?.pushHint({ kind: 'refused', indication: effect.indication, code: effect.code, detail: effect.detail })
       case 'drained': return this.#drained.resolve()
@@ -288,16 +293,6 @@ export class ExecutorDriver {
     })
     const isForgotten = history.kind === 'fresh' && order.body.expiresAt < journal.forgottenBefore
     this.#dispatch({ kind: 'recalled', indication: order.id, history: isForgotten ? { kind: 'forgotten' } : history })
-  }
-
-  async #wantPayload(order: Order): Promise<void> {
-    const { id, bundle } = order
-    if (!this.#machine.isFetching(id)) return
-    let problem = await this.#launches.begin(order)
-    if (problem.ok && bundle.payload !== null) problem = await this.#deps.cache.append(id, 0, bundle.payload)
-    if (!problem.ok) this.#dispatch({ kind: 'payload-failed', indication: id, code: problem.code, detail: problem.detail })
-    else if (bundle.payload === null) this.#outbox?.push({ kind: 'payload-wanted', indication: id })
-    else this.#dispatch({ kind: 'payload-ended', indication: id })
   }
 
   /** Beside the other effects, since it may look at many files. */

@@ -10,18 +10,19 @@ import { bytesSchema, countSchema, decodeShape, indicationIdSchema, keyIdSchema,
 import { bundleSchema } from '../record/bundle.ts'
 import type { Result } from '../base/result.ts'
 
-const { frameBytesMax, chunkBytesMax } = limits.executor
+const { frameBytesMax, chunkBytesMax, rangesMax } = limits.executor
 
 const codeSchema = v.pipe(textSchema(64), v.minLength(1))
 const detailSchema = textSchema(1024)
+const rangeSchema = v.strictObject({ offset: countSchema, sizeBytes: countSchema })
 
 const toAgentSchema = v.variant('kind', [
   /** The first message; the agent answers with the charters that come after this newest one, or with all where it knows another of that version, and the orders without an outcome. */
   v.strictObject({ kind: v.literal('ready'), executor: keyIdSchema, charterVersion: countSchema, charterHead: recordIdSchema }),
   /** After each `ready`: an order that has no outcome here. An agent that has started anew may know nothing of it. */
   v.strictObject({ kind: v.literal('held'), indication: bytesSchema(limits.record.indicationBytesMax), running: v.boolean() }),
-  /** The bytes of this order's payload are awaited from offset 0; what was sent of them before counts no more. */
-  v.strictObject({ kind: v.literal('payload-wanted'), indication: indicationIdSchema }),
+  /** These bytes of the order's payload are awaited next, in this order; what was asked of it before counts no more. */
+  v.strictObject({ kind: v.literal('payload-wanted'), indication: indicationIdSchema, ranges: v.pipe(v.array(rangeSchema), v.minLength(1), v.maxLength(rangesMax)) }),
   /** Second verification passed: the order will run unless it is cancelled or expires first. */
   v.strictObject({ kind: v.literal('validated'), indication: indicationIdSchema, at: millisSchema }),
   /** A signed statement (`running` or an outcome), sent again on each `ready` until it is kept. */
@@ -46,6 +47,7 @@ const toExecutorSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('order'), bundle: bundleSchema }),
   v.strictObject({ kind: v.literal('control'), control: bytesSchema(limits.record.controlBytesMax) }),
   v.strictObject({ kind: v.literal('payload-chunk'), indication: indicationIdSchema, offset: countSchema, bytes: bytesSchema(chunkBytesMax) }),
+  /** All that was wanted has been sent. */
   v.strictObject({ kind: v.literal('payload-end'), indication: indicationIdSchema }),
   /** The payload is not to be had: final for this order, so said only after every retry. */
   v.strictObject({ kind: v.literal('payload-failed'), indication: indicationIdSchema, code: codeSchema, detail: detailSchema }),

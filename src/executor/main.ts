@@ -31,6 +31,7 @@ import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
+import { FileReleaseFiles } from './file-release-files.ts'
 import { FileSlots } from './file-slots.ts'
 import { NewestStart } from './file-newest-start.ts'
 import { Journal, writeLoss } from './journal.ts'
@@ -112,7 +113,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
       killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
-      succession: launcher === null ? null : { slots: launcher.slots, handOver, keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
+      succession: launcher === null ? null : { slots: launcher.slots, handOver, files: new FileReleaseFiles(fileURLToPath(new URL('.', import.meta.url)), process.execPath, log), keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
       baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,

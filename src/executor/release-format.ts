@@ -1,5 +1,6 @@
 /** Format `release`: a tree that becomes a slot, by the job that stages it; the update machine does the rest. */
 import { accept, reject } from '../base/result.ts'
+import { storeFormat } from '../base/store-format.ts'
 import { decodeOptions, releaseOptionsSchema } from '../record/format-options.ts'
 import { decodeTree, isFile, treeHeadBytesMax } from '../record/tree.ts'
 import { compareVersions } from './version.ts'
@@ -16,7 +17,7 @@ export interface ReleaseFormatDeps {
   readonly launcher: { readonly protocol: number; readonly slots: Pick<Slots, 'pathOf'> } | null
 }
 
-/** Errors of `prepare`: `bad-options`, `bad-tree`, `no-launcher`, `launcher-too-old`, `wrong-platform`, `already-installed`, `downgrade`, `release-too-far`. */
+/** Errors of `prepare`: `bad-options`, `bad-tree`, `no-launcher`, `launcher-too-old`, `wrong-platform`, `already-installed`, `downgrade`, `release-too-far`, `store-too-new`. */
 export const createReleaseFormat = ({ jobs, running, platform, launcher }: ReleaseFormatDeps): Format => ({
   name: 'release',
   async prepare(payload, { id, options }) {
@@ -33,6 +34,7 @@ export const createReleaseFormat = ({ jobs, running, platform, launcher }: Relea
     if (order === 0) return reject('already-installed', `release ${running} runs already`)
     if (order === -1 && told.value.downgrade === undefined) return reject('downgrade', `release ${running} runs, and the order does not allow to go back to ${version}`)
     if (compareVersions(running, minimumPrevious) === -1) return reject('release-too-far', `release ${version} can follow ${minimumPrevious} and later, but ${running} runs`)
+    if (Number(told.value.storeFormat ?? 1) > storeFormat.readMax) return reject('store-too-new', `release ${version} writes stores of form ${told.value.storeFormat}, of which release ${running} reads ${storeFormat.readMax} at most: it could not be given back`)
     return accept({ file: jobs.file, args: [...jobs.args, 'stage', payload.path, launcher.slots.pathOf(version, id)] })
   }
 })

@@ -11,6 +11,7 @@ import type { IndicationId } from '../base/brand.ts'
 import type { Journal } from './journal.ts'
 import type { Order } from './job-events.ts'
 import type { Outcome } from './outcome.ts'
+import type { ReleaseFiles } from './file-release-files.ts'
 import type { Output } from '../record/statement.ts'
 import type { Slots } from './file-slots.ts'
 import type { SteadyClock, Timers } from '../base/clock.ts'
@@ -18,6 +19,8 @@ import type { SteadyClock, Timers } from '../base/clock.ts'
 /** What an executor needs to be replaced. */
 export interface Succession {
   readonly slots: Slots
+  /** Of the release that runs. */
+  readonly files: ReleaseFiles
   /** The launcher is to start what `slots` say: this process ends, its store closed. */
   readonly handOver: () => void
   /** Kept as an output of a job is. */

@@ -41,6 +41,8 @@ export const releaseOptionsSchema = v.strictObject({
   /** The release that runs must be at least this one. */
   minimumPrevious: versionSchema,
   launcherProtocol: countText,
+  /** The form in which it writes stores, where that is not the first. */
+  storeFormat: v.exactOptional(countText),
   /** How long one attempt may take to prove itself. */
   trialSeconds: countText,
   /** An older release than the one that runs is wanted. */

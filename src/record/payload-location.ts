@@ -4,6 +4,7 @@
  */
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
+import { limits } from '../base/limits.ts'
 import { accept, reject, type Result } from '../base/result.ts'
 import type { PayloadRef } from './indication.ts'
 
@@ -22,6 +23,9 @@ export const checkLocation = (payload: PayloadRef): Result<CID> => {
   }
   return accept(cid)
 }
+
+/** How many blocks a payload of this size may have, nodes above the leaves included. */
+export const computeBlocksMax = (sizeBytes: number): number => 16 + Math.ceil(sizeBytes / limits.payload.averageBlockBytesMin)
 
 /** The `raw` CID of bytes whose SHA-256 is `digest`. */
 export const rawCidOf = (digest: Uint8Array): CID => CID.createV1(rawCodec, createDigest(sha256Code, digest))

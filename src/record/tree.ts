@@ -11,6 +11,7 @@ import { encodeCbor } from '../base/codec.ts'
 import { encodeFrame, FrameDecoder } from '../base/framing.ts'
 import { limits } from '../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
+import { computeBlocksMax } from './payload-location.ts'
 import { checkShape, countSchema, decodeShape, sha256Schema, textSchema } from '../base/schema.ts'
 
 const { entriesMax, manifestBytesMax, pathBytesMax, nameBytesMax, ownerLengthMax } = limits.tree
@@ -85,17 +86,32 @@ export const decodeTree = (head: Uint8Array, payloadSizeBytes: number): Result<T
 }
 
 /**
- * Where blocks of such a payload should end: before and behind each file that fills a block, so that one that stays the
- * same keeps its blocks whatever changes around it. Ascending. Smaller ones share blocks, or there would be too many.
+ * Where blocks of such a payload should end, ascending: before and behind each file that is larger than what small ones share
+ * a block up to, so that little besides it comes with a file that is fetched alone. They share as little as the bound on a
+ * payload's blocks allows.
  */
-export const planTreeCuts = ({ manifest, contentOffset }: Tree): number[] => {
+export const planTreeCuts = (tree: Tree): number[] => {
+  const sizes = [tree.contentOffset, ...tree.manifest.entries.filter(isFile).map(({ sizeBytes }) => sizeBytes)]
+  let shared: number = limits.payload.inlineBytesMax // not below, or what could travel beside its order would have many blocks
+  for (; shared < limits.payload.blockBytesMax; shared *= 2) if (isWithinBound(planCuts(sizes, shared), sizes)) break
+  return planCuts(sizes, shared)
+}
+
+const planCuts = (sizes: readonly number[], sharedBytesMax: number): number[] => {
   const cuts: number[] = []
-  let offset = contentOffset
-  for (const { sizeBytes } of manifest.entries.filter(isFile)) {
-    if (sizeBytes >= limits.payload.blockBytesMax) cuts.push(offset, offset + sizeBytes)
-    offset += sizeBytes
+  let [begin, end] = [0, 0]
+  for (const sizeBytes of sizes) {
+    if (end > begin && end + sizeBytes > begin + sharedBytesMax) cuts.push((begin = end))
+    end += sizeBytes
   }
   return cuts
+}
+
+const isWithinBound = (cuts: readonly number[], sizes: readonly number[]): boolean => {
+  const { blockBytesMax, linksPerNodeMax } = limits.payload
+  const total = sizes.reduce((sum, sizeBytes) => sum + sizeBytes, 0)
+  const leaves = [...cuts, total].reduce((count, cut, index) => count + Math.ceil((cut - (cuts[index - 1] ?? 0)) / blockBytesMax), 0)
+  return leaves + Math.ceil(leaves / linksPerNodeMax) + 1 <= computeBlocksMax(total)
 }
 
 /** Behind the first frame, or behind all there is. */

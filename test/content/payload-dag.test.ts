@@ -4,7 +4,8 @@ import { fixedSize } from 'ipfs-unixfs-importer/chunker'
 import { randomBytes } from 'node:crypto'
 import { limits } from '../../src/base/limits.ts'
 import { walkDag } from '../../src/content/dag-walk.ts'
-import { computeBlocksMax, isLeaf, leafPart, planChildren, planFloor, planRoot, type DagPart } from '../../src/content/payload-dag.ts'
+import { isLeaf, leafPart, planChildren, planFloor, planRoot, planWithin, type DagPart } from '../../src/content/payload-dag.ts'
+import { computeBlocksMax } from '../../src/record/payload-location.ts'
 import { accept, reject } from '../../src/base/result.ts'
 import { cidOf, MemoryBlocks } from './memory-blocks.ts'
 
@@ -61,13 +62,28 @@ test('a location that contradicts itself has no root', (t) => {
 test('children come in order and with their sizes', (t) => {
   const parts = [3, 4, 5].map((sizeBytes) => leafPart(cidOf(0x55, randomBytes(sizeBytes)), sizeBytes))
   const [node] = planFloor(parts)
-  const children = node === undefined ? undefined : planChildren({ ...node.part, depth: 0 }, node.bytes)
+  const children = node === undefined ? undefined : planChildren({ ...node.part, offset: 0, depth: 0 }, node.bytes)
   t.deepEqual(children?.ok === true ? children.value.map(({ cid, sizeBytes, depth }) => [cid.toString(), sizeBytes, depth]) : [], parts.map(({ cid, sizeBytes }) => [cid.toString(), sizeBytes, 1]))
+})
+
+test('of the children only those are wanted that hold something of what is', (t) => {
+  const parts = [3, 4, 5].map((sizeBytes) => leafPart(cidOf(0x55, randomBytes(sizeBytes)), sizeBytes))
+  const [node] = planFloor(parts)
+  if (node === undefined) return t.fail()
+  const offsetsOf = (...ranges: readonly (readonly [number, number])[]) => {
+    const within = planWithin({ ...node.part, offset: 100, depth: 0 }, node.bytes, ranges.map(([offset, sizeBytes]) => ({ offset, sizeBytes })))
+    return within.ok ? within.value.map(({ offset }) => offset) : within.code
+  }
+  t.deepEqual(offsetsOf([100, 12]), [100, 103, 107])
+  t.deepEqual(offsetsOf([103, 4]), [103])
+  t.deepEqual(offsetsOf([102, 2]), [100, 103])
+  t.deepEqual(offsetsOf([0, 101], [111, 1]), [100, 107])
+  t.deepEqual(offsetsOf([0, 100], [112, 50], [104, 0]), [])
 })
 
 test('a part of no bytes is refused', (t) => {
   const [node] = planFloor([leafPart(cidOf(0x55, new Uint8Array()), 0), leafPart(cidOf(0x55, randomBytes(3)), 3)])
-  t.like(node === undefined ? undefined : planChildren({ ...node.part, depth: 0 }, node.bytes), { ok: false, code: 'bad-payload' })
+  t.like(node === undefined ? undefined : planChildren({ ...node.part, offset: 0, depth: 0 }, node.bytes), { ok: false, code: 'bad-payload' })
 })
 
 test('a walk visits every node and never more at once than its lanes', async (t) => {
@@ -77,7 +93,7 @@ test('a walk visits every node and never more at once than its lanes', async (t)
   let most = 0
   let leaves = 0
   const walked = await walkDag(
-    { ...root, depth: 0 },
+    { ...root, offset: 0, depth: 0 },
     async (node) => {
       running += 1
       most = Math.max(most, running)
@@ -95,7 +111,7 @@ test('a walk visits every node and never more at once than its lanes', async (t)
 })
 
 test('a walk ends with the first refusal, and passes on what a visit throws', async (t) => {
-  const node = { cid: cidOf(0x55, randomBytes(3)), sizeBytes: 3, depth: 0 }
+  const node = { cid: cidOf(0x55, randomBytes(3)), offset: 0, sizeBytes: 3, depth: 0 }
   t.like(await walkDag(node, async () => reject('missing'), 4), { ok: false, code: 'missing' })
   await t.throwsAsync(walkDag(node, () => Promise.reject(new Error('disk')), 4), { message: 'disk' })
   t.like(await walkDag(node, async () => accept(Array.from({ length: 100 }, () => node)), 4), { ok: false, code: 'bad-payload' })

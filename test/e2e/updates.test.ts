@@ -1,7 +1,7 @@
 /** Nodes that replace themselves: real releases, real processes. Each test leaves its nodes on a good release. */
 import test from 'ava'
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,9 +25,9 @@ test.after.always(async () => {
 })
 
 /** A release of this very code that says it is of that version. */
-const build = async (version: string): Promise<string> => {
+const build = async (version: string, ...args: readonly string[]): Promise<string> => {
   const directory = path.join(folder, version)
-  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', builder, '--out', directory, '--version', version])
+  await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', builder, '--out', directory, '--version', version, ...args])
   return directory
 }
 
@@ -85,6 +85,91 @@ test.serial('a release that never joins is given up when its time is over', asyn
   const { view } = await update(spoil(path.join(folder, '0.2.0'), '0.3.0', 'agent.js', 'setInterval(() => {}, 1000)'), '--nodes', 'web', '--trial', '4s')
   t.like(view.rows[0], { state: 'failed', code: 'release-failed' })
   t.is(await releaseOf('web'), '0.2.0')
+})
+
+/** Bytes of the blocks that a node holds: an agent's are those that it has fetched. */
+const blockBytesOf = (name: string): number => {
+  const blocks = path.join(mesh.home(name), 'agent', 'blocks')
+  return readdirSync(blocks, { recursive: true, withFileTypes: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(path.join(entry.parentPath, entry.name)).size : 0), 0)
+}
+
+/** Bytes of the files of a release that another one does not have. */
+const changedBytes = (from: string, to: string): number => {
+  const filesOf = (directory: string) => readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => readFileSync(path.join(entry.parentPath, entry.name)))
+  const before = filesOf(from)
+  return filesOf(to).reduce((sum, file) => sum + (before.some((other) => other.equals(file)) ? 0 : file.length), 0)
+}
+
+test.serial('of a release with its runtime only what has changed travels, and 64 KiB at most besides', async (t) => {
+  const first = await build('0.2.1', '--runtime')
+  const second = await build('0.2.2', '--runtime')
+  const runtimeBytes = statSync(path.join(second, 'node')).size
+  let runs = path.join(folder, '0.2.0')
+  for (const release of [first, second]) {
+    const heldBytes = blockBytesOf('web')
+    const { view } = await update(release, '--nodes', 'web')
+    t.is(view.rows[0]?.state, 'succeeded', JSON.stringify(view.rows))
+    const fetchedBytes = blockBytesOf('web') - heldBytes
+    const changed = changedBytes(runs, release) - (runs === first ? 0 : runtimeBytes) // the runtime that web ran on before was this one too
+    t.true(fetchedBytes > 0 && fetchedBytes <= changed + 64 * 1024, `${fetchedBytes} bytes were fetched, ${changed} had changed`)
+    t.log(`${path.basename(release)}: ${fetchedBytes} bytes were fetched, ${changed} had changed`)
+    runs = release
+  }
+  t.is((await mesh.run('--nodes', 'web', '--', 'true')).code, 0)
+  const { view } = await update(path.join(folder, '0.2.0'), '--nodes', 'web', '--downgrade')
+  t.is(view.rows[0]?.state, 'succeeded', JSON.stringify(view.rows))
+})
+
+/** Node's way to the native module, before anything else in that process takes it. */
+const withoutStore = `import { Module as NativeModule } from 'node:module'
+const loadNative = NativeModule._extensions['.node']
+NativeModule._extensions['.node'] = (module, file) => {
+  loadNative(module, file)
+  module.exports = { ...module.exports, db_open: () => Promise.reject(new Error('no store, on purpose')) }
+}
+`
+
+test.serial('a release whose agent cannot open its store is given up, the receipt says why, and the store is as it was', async (t) => {
+  const good = path.join(folder, '0.2.0')
+  const spoilt = spoil(good, '0.3.1', 'agent.js', `${withoutStore}${readFileSync(path.join(good, 'agent.js'), 'utf8')}`)
+  const { view } = await update(spoilt, '--nodes', 'web', '--trial', '4s')
+  t.like(view.rows[0], { state: 'failed', code: 'release-failed' })
+  t.regex((await mesh.writ('logs', view.order.indication, '--agent', 'web', '--home', mesh.admin)).stderr, /cannot open the store at .*no store, on purpose/)
+  t.is(await releaseOf('web'), '0.2.0')
+  t.is(slotsOf('web').length, 1)
+  t.is((await mesh.run('--nodes', 'web', '--', 'true')).code, 0)
+  t.deepEqual(readdirSync(path.join(mesh.home('web'), 'agent')).filter((name) => name.includes('damaged') || name.includes('missing')), [])
+})
+
+const flipLastByte = (file: string): void => {
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+  chmodSync(file, 0o700)
+  writeFileSync(file, bytes)
+}
+
+test.serial('a release that is corrupted in the cache is not staged, and the receipt says what is wrong', async (t) => {
+  const go = path.join(folder, 'go-on')
+  const first = await mesh.order('--nodes', 'web', '--', 'sh', '-c', `while [ ! -e ${go} ]; do sleep 0.05; done`)
+  await mesh.shown(first, ({ rows }) => rows[0]?.state === 'running')
+  const order = (await mesh.must('update', '--home', mesh.admin, '--release', await build('0.3.2'), '--nodes', 'web', '--detach')).trim()
+  await mesh.shown(order, ({ rows }) => rows[0]?.state === 'validated')
+  flipLastByte(path.join(mesh.home('web'), 'executor', 'cache', 'jobs', order, 'payload'))
+  writeFileSync(go, '')
+  const { rows } = await mesh.shown(order, (view) => view.rows[0]?.state === 'failed')
+  t.regex(rows[0]?.stderr ?? '', /start is not what the manifest of its tree says/)
+  t.is(await releaseOf('web'), '0.2.0')
+  t.is(slotsOf('web').length, 1)
+})
+
+test.serial('blocks of a release that are damaged after they were fetched are fetched again', async (t) => {
+  const old = await build('0.1.6')
+  t.like((await update(old, '--nodes', 'web')).view.rows[0], { state: 'rejected', code: 'downgrade' })
+  const blocks = path.join(mesh.home('web'), 'agent', 'blocks')
+  for (const entry of readdirSync(blocks, { recursive: true, withFileTypes: true })) if (entry.isFile()) flipLastByte(path.join(entry.parentPath, entry.name))
+  t.is((await update(old, '--nodes', 'web', '--downgrade')).view.rows[0]?.state, 'succeeded')
+  t.is(await releaseOf('web'), '0.1.6')
+  t.is((await update(path.join(folder, '0.2.0'), '--nodes', 'web')).code, 0)
 })
 
 test.serial('an older release needs a flag', async (t) => {

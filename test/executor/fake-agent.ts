@@ -89,16 +89,19 @@ export class FakeAgent {
     } else if (message.kind === 'statement' && this.#settings.keeps !== false) {
       await this.send({ kind: 'kept', statement: openStatement(message.statement, this.#executor).id })
     } else if (message.kind === 'payload-wanted') {
-      await this.#bring(message.indication)
+      await this.#bring(message)
     } else if (message.kind === 'ready' && this.#settings.catchesUp !== false) {
       await this.send({ kind: 'caught-up' })
     }
   }
 
-  async #bring(indication: IndicationId): Promise<void> {
+  async #bring({ indication, ranges }: Extract<ToAgent, { kind: 'payload-wanted' }>): Promise<void> {
     const bytes = this.#settings.payloads?.get(indication)
     if (bytes === undefined) return
-    for (let offset = 0; offset < bytes.length; offset += 100_000) await this.send({ kind: 'payload-chunk', indication, offset, bytes: bytes.slice(offset, offset + 100_000) })
+    for (const range of ranges) {
+      const end = range.offset + range.sizeBytes
+      for (let { offset } = range; offset < end; offset += 100_000) await this.send({ kind: 'payload-chunk', indication, offset, bytes: bytes.slice(offset, Math.min(end, offset + 100_000)) })
+    }
     await this.send({ kind: 'payload-end', indication })
   }
 }

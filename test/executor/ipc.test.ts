@@ -15,7 +15,7 @@ const bytes = Uint8Array.of(1, 2, 3)
 
 const toAgent: ToAgent[] = [
   { kind: 'ready', executor: node.executor.key, charterVersion: 1, charterHead: headOf(mesh.chain) },
-  { kind: 'payload-wanted', indication: order.id },
+  { kind: 'payload-wanted', indication: order.id, ranges: [{ offset: 0, sizeBytes: 4 }] },
   { kind: 'validated', indication: order.id, at: mesh.now },
   { kind: 'statement', statement: bytes },
   { kind: 'output-chunk', cid: 'bafy', offset: 0, sizeBytes: 3, bytes },

@@ -43,4 +43,6 @@ test('a release where no launcher runs', isJudged, { launcher: null }, 'no-launc
 test('a tree without a start', isJudged, { tree: treeOf('begin') }, 'bad-tree')
 test('what is no tree', isJudged, { tree: Buffer.from('no tree at all') }, 'bad-tree')
 test('a version that is none', isJudged, { options: { version: '../../etc' } }, 'bad-options')
+test('a release that writes stores as this one reads them', isJudged, { options: { storeFormat: '1' } }, ['jobs.js', 'stage', '/cache/payload', '/home/executor/releases/0.2.0'])
+test('a release that writes stores as this one cannot read them', isJudged, { options: { storeFormat: '2' } }, 'store-too-new')
 test('an option that there is not', isJudged, { options: { colour: 'blue' } }, 'bad-options')

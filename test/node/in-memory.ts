@@ -140,6 +140,8 @@ export class MemoryContent implements Content {
   readonly retrieved: { readonly cid: string; readonly providers: readonly KeyId[] }[] = []
   kept: readonly PayloadRef[] = []
   retentions = 0
+  /** Told before each read: what it does to what is held is found by that read. */
+  beforeRead: (ref: PayloadRef) => void = () => undefined
 
   async add(source: AsyncIterable<Uint8Array> | Uint8Array): Promise<PayloadRef> {
     const parts: Uint8Array[] = []
@@ -171,6 +173,7 @@ export class MemoryContent implements Content {
   }
 
   async *read(ref: PayloadRef): AsyncIterable<Uint8Array> {
+    this.beforeRead(ref)
     const bytes = this.held.get(ref.cid)
     if (bytes === undefined) throw new WritError('payload-incomplete', 'not here')
     yield bytes

@@ -5,6 +5,7 @@ import { limits } from '../../src/base/limits.ts'
 import { pullRequestSchema, type PullAnswer } from '../../src/node/protocol/pull.ts'
 import { outputProtocol } from '../../src/node/protocol/output.ts'
 import { encodeAnnouncement, indicationsTopic, receiptsTopic } from '../../src/node/protocol/announcement.ts'
+import { eventually } from '../fixtures/eventually.ts'
 import { FillingStore } from '../fixtures/filling-store.ts'
 import { Author, bytesOf, receipts, said } from '../queue/world.ts'
 import { read } from './endpoint-world.ts'
@@ -22,7 +23,7 @@ test('without gossip an order comes by pull, is fetched, run and reported, and t
   await made.clock.pass(40_000)
   t.deepEqual(executor.kinds(), ['order'])
   t.is(await stateOf(all, indication), 'received')
-  await executor.say({ kind: 'payload-wanted', indication: indication.id })
+  await executor.say({ kind: 'payload-wanted', indication: indication.id, ranges: [{ offset: 0, sizeBytes: uptime.bytes.length }] })
   t.deepEqual(executor.orders.slice(1), [{ kind: 'payload-chunk', indication: indication.id, offset: 0, bytes: uptime.bytes }, { kind: 'payload-end', indication: indication.id }])
   await executor.say({ kind: 'validated', indication: indication.id, at: made.clock.now() })
   await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'running') })
@@ -32,12 +33,28 @@ test('without gossip an order comes by pull, is fetched, run and reported, and t
   t.is(all.node.vitals().queueLength, 0)
 })
 
+test('a payload that is damaged between its fetch and its delivery is fetched again, and told of when it is damaged once more', async (t) => {
+  for (const damages of [1, 2]) {
+    const all = await setUp()
+    await all.join()
+    const indication = await order(all)
+    all.content.elsewhere.set(uptime.ref.cid, uptime.bytes)
+    await all.made.clock.pass(40_000)
+    let reads = 0
+    all.content.beforeRead = ({ cid }) => (reads += 1) <= damages && all.content.held.delete(cid)
+    await all.executor.say({ kind: 'payload-wanted', indication: indication.id, ranges: [{ offset: 0, sizeBytes: uptime.bytes.length }] })
+    await eventually(() => all.executor.told.at(-1)?.kind, (kind) => kind === (damages === 1 ? 'payload-end' : 'payload-failed'))
+    if (damages === 2) t.like(all.executor.told.at(-1), { kind: 'payload-failed', code: 'payload-incomplete' })
+    t.is(reads, 2)
+  }
+})
+
 test('a payload that is not to be had is told to the executor with the reason', async (t) => {
   const all = await setUp()
   await all.join()
   const indication = await order(all)
   await all.made.clock.pass(40_000)
-  await all.executor.say({ kind: 'payload-wanted', indication: indication.id })
+  await all.executor.say({ kind: 'payload-wanted', indication: indication.id, ranges: [{ offset: 0, sizeBytes: 1 }] })
   t.like(all.executor.told.at(-1), { kind: 'payload-failed', code: 'payload-unavailable' })
 })
 

@@ -24,6 +24,7 @@ export interface Row {
   readonly exitCode: number | null
   readonly code: string | null
   readonly stdout: string | null
+  readonly stderr: string | null
 }
 
 export interface Shown {

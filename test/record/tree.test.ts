@@ -4,10 +4,10 @@ import { concatBytes, isEqualBytes } from '../../src/base/bytes.ts'
 import { encodeCbor } from '../../src/base/codec.ts'
 import { encodeFrame } from '../../src/base/framing.ts'
 import { limits } from '../../src/base/limits.ts'
-import { computeBlocksMax } from '../../src/content/payload-dag.ts'
+import { computeBlocksMax } from '../../src/record/payload-location.ts'
 import { decodeTree, encodeTree, planTreeCuts, type TreeEntry, type TreeManifest } from '../../src/record/tree.ts'
 
-const { blockBytesMax, linksPerNodeMax } = limits.payload
+const { blockBytesMax, inlineBytesMax, linksPerNodeMax } = limits.payload
 const nobody = { owner: null, group: null }
 const digest = '0'.repeat(64)
 const root = { mode: 0o755, ...nobody }
@@ -87,14 +87,42 @@ test('a tree comes back as it was, whatever the order of its entries', (t) => {
   )
 })
 
-test('blocks end before and behind each file that fills one, and stay few', (t) => {
-  const whole = encodeTree({ root, entries: [file('a', 10), file('b', blockBytesMax), file('c', 7), file('d', blockBytesMax - 1), file('e', blockBytesMax + 1)] })
-  if (!whole.ok) return t.fail(whole.detail)
-  const begin = whole.value.tree.contentOffset
-  const behind = begin + 10 + blockBytesMax
-  t.deepEqual(planTreeCuts(whole.value.tree), [begin + 10, behind, behind + 6 + blockBytesMax, behind + 7 + 2 * blockBytesMax])
-  // The worst there is: files that need two blocks each, with an almost empty one between them.
-  const pairs = Math.floor(limits.tree.entriesMax / 8)
-  const leaves = 3 * pairs
-  t.true(leaves + Math.ceil(leaves / linksPerNodeMax) + 1 <= computeBlocksMax(pairs * (blockBytesMax + 2)))
+/** Leaves between these cuts, and the nodes above them. */
+const countBlocks = (cuts: readonly number[], total: number): number => {
+  const ends = [...cuts, total]
+  const leaves = ends.reduce((count, end, index) => count + Math.ceil((end - (ends[index - 1] ?? 0)) / blockBytesMax), 0)
+  return leaves + Math.ceil(leaves / linksPerNodeMax) + 1
+}
+
+const treeOf = (...sizes: readonly number[]) => {
+  const encoded = encodeTree({ root, entries: sizes.map((sizeBytes, index) => file(`f${String(index).padStart(6, '0')}`, sizeBytes)) })
+  if (!encoded.ok) throw new Error(encoded.detail)
+  const { tree } = encoded.value
+  return { begin: tree.contentOffset, total: tree.contentOffset + sizes.reduce((sum, size) => sum + size, 0), cuts: planTreeCuts(tree) }
+}
+
+test('a large file shares no block, and small ones share small ones', (t) => {
+  const { begin, cuts } = treeOf(10, blockBytesMax, 7, inlineBytesMax - 7, 1, 3 * blockBytesMax + 1, 4)
+  const third = begin + 10 + blockBytesMax
+  const fifth = third + inlineBytesMax
+  t.deepEqual(cuts, [begin + 10, third, fifth, fifth + 1, fifth + 2 + 3 * blockBytesMax])
+})
+
+test('what may travel beside its order is one block', (t) => {
+  const { begin } = treeOf(1, 2, 10_000)
+  t.deepEqual(treeOf(1, 2, inlineBytesMax - begin - 3).cuts, [])
+})
+
+test('however many files there are, a tree has no more blocks than it may have', (t) => {
+  const { entriesMax } = limits.tree
+  // Files that need two blocks each, with an almost empty one between them; many small ones; those that just do not fit together.
+  for (const sizes of [Array.from({ length: 4000 }, (_, index) => (index % 2 === 0 ? blockBytesMax + 1 : 1)), Array.from({ length: entriesMax }, () => 2000), Array.from({ length: 3000 }, (_, index) => (index % 2 === 0 ? inlineBytesMax : 1)), Array.from({ length: 8000 }, () => 128 * 1024 + 1)]) {
+    const { cuts, total } = treeOf(...sizes)
+    t.true(countBlocks(cuts, total) <= computeBlocksMax(total))
+  }
+  fc.assert(fc.property(fc.array(fc.nat(600_000), { maxLength: 60 }), (sizes) => {
+    const { cuts, total } = treeOf(...sizes)
+    t.true(countBlocks(cuts, total) <= computeBlocksMax(total))
+    t.deepEqual(cuts.toSorted((left, right) => left - right), cuts)
+  }))
 })

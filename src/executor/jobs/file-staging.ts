@@ -1,6 +1,6 @@
 /**
  * Job `stage`: writes a release into a slot of its own, each file checked and synced. Arguments: the payload, the slot's
- * path. The slot is there as a whole or not at all; what an earlier attempt left goes first.
+ * path. The slot is there as a whole or not at all; what an attempt leaves that was killed goes before the next.
  */
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
@@ -13,8 +13,13 @@ export const stageRelease: Job = async function* ({ args: [payloadPath = '', slo
   const tree = await openTree(payloadPath)
   const fresh = `${slot}.new`
   for (const path of [fresh, slot]) await rm(path, { recursive: true, force: true })
-  await unpackTree(payloadPath, tree, fresh)
-  await rename(fresh, slot)
+  try {
+    await unpackTree(payloadPath, tree, fresh)
+    await rename(fresh, slot)
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true })
+    throw error
+  }
   const parent = await open(dirname(slot), 'r')
   try {
     await parent.sync()

@@ -3,6 +3,8 @@
  * and reports. Decisions are the order machine's; this file performs its effects.
  */
 import { Background } from '../../base/background.ts'
+import { endOf, type ByteRange } from '../../base/byte-range.ts'
+import { isWritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { release } from '../../base/release.ts'
 import { decodeRecord, verifyRecordSync } from '../../record/record.ts'
@@ -17,7 +19,7 @@ import type { Content } from '../../content/content.ts'
 import type { EntryBody } from '../../record/entry.ts'
 import type { ExecutorLink } from './executor-link.ts'
 import type { Charters } from '../charters.ts'
-import type { IndicationId, KeyId, Millis } from '../../base/brand.ts'
+import type { IndicationId, KeyId } from '../../base/brand.ts'
 import type { Log } from '../../base/log.ts'
 import type { OwnLog } from '../../queue/own-log.ts'
 import type { OutputShelf } from './output-shelf.ts'
@@ -196,7 +198,7 @@ export class Agent {
       case 'held':
         return this.#hearHeld(message.indication, message.running)
       case 'payload-wanted':
-        return this.#step({ kind: 'wanted', indication: message.indication })
+        return this.#step({ kind: 'wanted', indication: message.indication, ranges: message.ranges })
       case 'validated':
         return this.#step({ kind: 'validated', indication: message.indication, at: message.at })
       case 'refused':
@@ -242,9 +244,9 @@ export class Agent {
       case 'hand-over':
         return this.#tell({ kind: 'order', bundle: effect.bundle })
       case 'fetch':
-        return this.#background.run('a payload could not be fetched', this.#fetch(effect.indication, effect.payload, effect.deadlineMs))
+        return this.#background.run('a payload could not be fetched', this.#fetch(effect))
       case 'deliver':
-        return this.#background.run('a payload could not be handed over', this.#deliver(effect.indication, effect.payload))
+        return this.#background.run('a payload could not be handed over', this.#deliver(effect))
       case 'give-up':
         return this.#tell({ kind: 'payload-failed', indication: effect.indication, code: effect.code, detail: effect.detail.slice(0, 1024) })
       case 'pull':
@@ -252,21 +254,47 @@ export class Agent {
     }
   }
 
-  async #fetch(indication: IndicationId, payload: PayloadRef, deadlineMs: Millis): Promise<void> {
-    const outcome = await this.#deps.content.retrieve(payload, this.#deps.providers, { signal: this.#stopping.signal, deadlineMs })
+  async #fetch({ indication, payload, ranges, deadlineMs }: Extract<OrderEffect, { kind: 'fetch' }>): Promise<void> {
+    const outcome = await this.#deps.content.retrieve(payload, this.#deps.providers, { signal: this.#stopping.signal, deadlineMs, ranges })
     if (!this.#stopping.signal.aborted) this.#step({ kind: 'fetched', indication, outcome })
   }
 
-  async #deliver(indication: IndicationId, payload: PayloadRef): Promise<void> {
-    let offset = 0
-    for await (const part of this.#deps.content.read(payload)) {
-      for (let start = 0; start < part.length; start += limits.executor.chunkBytesMax) {
-        const bytes = part.subarray(start, start + limits.executor.chunkBytesMax)
-        if (!(await this.#deps.executor.send({ kind: 'payload-chunk', indication, offset, bytes }))) return
-        offset += bytes.length
+  async #deliver({ indication, payload, ranges }: Extract<OrderEffect, { kind: 'deliver' }>): Promise<void> {
+    try {
+      for (const range of ranges) {
+        let { offset } = range
+        for await (const part of this.#readMending(payload, range)) {
+          for (let start = 0; start < part.length; start += limits.executor.chunkBytesMax) {
+            const bytes = part.subarray(start, start + limits.executor.chunkBytesMax)
+            if (!(await this.#deps.executor.send({ kind: 'payload-chunk', indication, offset, bytes }))) return
+            offset += bytes.length
+          }
+        }
+      }
+      this.#tell({ kind: 'payload-end', indication })
+    } catch (error) {
+      if (!isWritError(error, 'payload-incomplete')) throw error
+      this.#tell({ kind: 'payload-failed', indication, code: error.code, detail: error.message.slice(0, 1024) })
+    }
+  }
+
+  /** What was fetched and is damaged by now is fetched again, once at each place. Throws as `Content.read`. */
+  async *#readMending(payload: PayloadRef, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const { content, providers } = this.#deps
+    let { offset } = range
+    for (let mendedAt = -1; ; mendedAt = offset) {
+      const rest = { offset, sizeBytes: endOf(range) - offset }
+      try {
+        for await (const part of content.read(payload, rest)) {
+          yield part
+          offset += part.length
+        }
+        return
+      } catch (error) {
+        if (!isWritError(error, 'payload-incomplete') || mendedAt === offset) throw error
+        await content.retrieve(payload, providers, { signal: this.#stopping.signal, ranges: [rest] })
       }
     }
-    this.#tell({ kind: 'payload-end', indication })
   }
 
   async #written(messageOf: (batch: number) => ToExecutor): Promise<void> {

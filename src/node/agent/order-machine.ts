@@ -5,6 +5,7 @@
  * time; an order that ended is not taken up again while it is remembered, which is until it has expired.
  */
 import { limits } from '../../base/limits.ts'
+import type { ByteRange } from '../../base/byte-range.ts'
 import type { Receipt } from '../../record/entry.ts'
 import type { Bundle } from '../../record/bundle.ts'
 import type { PayloadRef } from '../../record/indication.ts'
@@ -18,8 +19,8 @@ export type OrderEvent =
   | { readonly kind: 'offered'; readonly indication: Indication; readonly bundle: Bundle; readonly verdict: Result<null> }
   /** The executor has it, and no outcome yet: after a start of this process it may be news here. */
   | { readonly kind: 'held'; readonly indication: Indication; readonly bundle: Bundle; readonly running: boolean }
-  /** The executor lacks the payload. */
-  | { readonly kind: 'wanted'; readonly indication: IndicationId }
+  /** The executor lacks these parts of the payload. */
+  | { readonly kind: 'wanted'; readonly indication: IndicationId; readonly ranges: readonly ByteRange[] }
   | { readonly kind: 'fetched'; readonly indication: IndicationId; readonly outcome: Result<null> }
   | { readonly kind: 'validated'; readonly indication: IndicationId; readonly at: Millis }
   /** The executor said something; `statement` is its signed record. */
@@ -33,8 +34,8 @@ export type OrderEvent =
 export type OrderEffect =
   | { readonly kind: 'receipt'; readonly receipt: Receipt; readonly urgent: boolean }
   | { readonly kind: 'hand-over'; readonly bundle: Bundle }
-  | { readonly kind: 'fetch'; readonly indication: IndicationId; readonly payload: PayloadRef; readonly deadlineMs: Millis }
-  | { readonly kind: 'deliver'; readonly indication: IndicationId; readonly payload: PayloadRef }
+  | { readonly kind: 'fetch'; readonly indication: IndicationId; readonly payload: PayloadRef; readonly ranges: readonly ByteRange[]; readonly deadlineMs: Millis }
+  | { readonly kind: 'deliver'; readonly indication: IndicationId; readonly payload: PayloadRef; readonly ranges: readonly ByteRange[] }
   | { readonly kind: 'give-up'; readonly indication: IndicationId; readonly code: string; readonly detail: string }
   /** The order needs a newer charter than is known: ask an endpoint. */
   | { readonly kind: 'pull' }
@@ -44,6 +45,8 @@ interface Order {
   readonly payload: PayloadRef
   readonly expiresAt: Millis
   stage: 'offered' | 'running' | 'ended'
+  /** That it is fetched was reported; false again after a fetch that failed. */
+  isRetrieved: boolean
 }
 
 /** Verdicts that say nothing about the order itself: it may be offered again and judged otherwise. */
@@ -52,7 +55,7 @@ const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', '
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
   /** Fetches that were begun and have not ended, whatever became of their orders meanwhile. */
-  readonly #fetching = new Set<IndicationId>()
+  readonly #fetching = new Map<IndicationId, readonly ByteRange[]>()
   /** Orders that ended before a restore, and when they are forgotten. */
   readonly #endedBefore = new Map<IndicationId, Millis>()
 
@@ -63,7 +66,7 @@ export class OrderMachine {
       case 'held':
         return this.#hold(event.indication, event.bundle, event.running)
       case 'wanted':
-        return this.#fetch(event.indication, now)
+        return this.#fetch(event.indication, event.ranges, now)
       case 'fetched':
         return this.#fetched(event.indication, event.outcome)
       case 'validated':
@@ -99,7 +102,7 @@ export class OrderMachine {
     if (this.#orders.has(indication.id) || this.#endedBefore.has(indication.id)) return []
     if (!verdict.ok && passing.has(verdict.code)) return verdict.code === 'charter-behind' ? [{ kind: 'pull' }] : []
     const { payload, expiresAt } = indication.body
-    const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended' }
+    const order: Order = { bundle, payload, expiresAt, stage: verdict.ok ? 'offered' : 'ended', isRetrieved: false }
     this.#orders.set(indication.id, order)
     if (!verdict.ok) {
       return [receipt(indication.id, verdict.code === 'expired' ? 'expired' : 'rejected', now, true, verdict)]
@@ -110,22 +113,29 @@ export class OrderMachine {
   /** What came of it so far was reported by the process before this one. */
   #hold({ id, body: { payload, expiresAt } }: Indication, bundle: Bundle, running: boolean): OrderEffect[] {
     const known = this.#orders.get(id)
-    if (known === undefined) this.#orders.set(id, { bundle, payload, expiresAt, stage: running ? 'running' : 'offered' })
+    if (known === undefined) this.#orders.set(id, { bundle, payload, expiresAt, stage: running ? 'running' : 'offered', isRetrieved: false })
     else if (running && known.stage !== 'ended') known.stage = 'running'
     return []
   }
 
-  #fetch(id: IndicationId, now: Millis): OrderEffect[] {
+  #fetch(id: IndicationId, ranges: readonly ByteRange[], now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
     if (order === undefined || order.stage === 'ended' || this.#fetching.has(id)) return []
-    this.#fetching.add(id)
-    return [receipt(id, 'retrieving', now, false), { kind: 'fetch', indication: id, payload: order.payload, deadlineMs: Math.max(0, order.expiresAt - now) }]
+    const isNews = !order.isRetrieved
+    order.isRetrieved = true
+    this.#fetching.set(id, ranges)
+    const fetch: OrderEffect = { kind: 'fetch', indication: id, payload: order.payload, ranges, deadlineMs: Math.max(0, order.expiresAt - now) }
+    return isNews ? [receipt(id, 'retrieving', now, false), fetch] : [fetch]
   }
 
   #fetched(id: IndicationId, outcome: Result<null>): OrderEffect[] {
     const order = this.#orders.get(id)
-    if (!this.#fetching.delete(id) || order === undefined || order.stage === 'ended') return []
-    return [outcome.ok ? { kind: 'deliver', indication: id, payload: order.payload } : { kind: 'give-up', indication: id, code: outcome.code, detail: outcome.detail }]
+    const ranges = this.#fetching.get(id)
+    this.#fetching.delete(id)
+    if (ranges === undefined || order === undefined || order.stage === 'ended') return []
+    if (outcome.ok) return [{ kind: 'deliver', indication: id, payload: order.payload, ranges }]
+    order.isRetrieved = false
+    return [{ kind: 'give-up', indication: id, code: outcome.code, detail: outcome.detail }]
   }
 
   #state(id: IndicationId, state: ExecutorState, statement: Uint8Array): OrderEffect[] {

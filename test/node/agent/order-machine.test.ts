@@ -25,7 +25,8 @@ const after = (...events: readonly OrderEvent[]): OrderMachine => {
   return machine
 }
 const fetched: OrderEvent = { kind: 'fetched', indication: id, outcome: accept(null) }
-const wanted: OrderEvent = { kind: 'wanted', indication: id }
+const ranges = [{ offset: 0, sizeBytes: 1 }]
+const wanted = { kind: 'wanted', indication: id, ranges } as const
 const stated = (state: 'running' | 'succeeded'): OrderEvent => ({ kind: 'stated', indication: id, state, statement })
 
 test('an order that passes its first verification is received and handed over', (t) => {
@@ -89,9 +90,16 @@ test('what the executor lacks is fetched once, until the order expires, and deli
   const machine = after(offered())
   const effects = machine.step(wanted, now + 1000)
   t.deepEqual(kindsOf(effects), ['retrieving', 'fetch'])
-  t.deepEqual(effects[1], { kind: 'fetch', indication: id, payload, deadlineMs: indication.body.expiresAt - now - 1000 })
+  t.deepEqual(effects[1], { kind: 'fetch', indication: id, payload, ranges, deadlineMs: indication.body.expiresAt - now - 1000 })
   t.deepEqual(machine.step(wanted, now), [])
-  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload }])
+  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload, ranges }])
+})
+
+test('the executor may want a payload part by part, which is one retrieval for all others', (t) => {
+  const machine = after(offered(), wanted, fetched)
+  const next = [{ offset: 1, sizeBytes: 5 }, { offset: 9, sizeBytes: 2 }]
+  t.deepEqual(kindsOf(machine.step({ ...wanted, ranges: next }, now)), ['fetch'])
+  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload, ranges: next }])
 })
 
 test('a fetch that failed is told to the executor, and may be wanted again', (t) => {
@@ -174,7 +182,7 @@ test('whatever happens, an order is handed over only after its verification, fet
         const event: OrderEvent =
           what === 'offer' ? { kind: 'offered', indication: chosen, bundle: own, verdict: accept(null) }
           : what === 'offer-bad' ? { kind: 'offered', indication: chosen, bundle: own, verdict: reject('not-authorised') }
-          : what === 'wanted' ? { kind: 'wanted', indication: chosen.id }
+          : what === 'wanted' ? { kind: 'wanted', indication: chosen.id, ranges }
           : what === 'running' || what === 'ended' ? { kind: 'stated', indication: chosen.id, state: what === 'ended' ? 'failed' : 'running', statement }
           : what === 'refused' ? { kind: 'refused', indication: chosen.id }
           : what === 'tick' ? { kind: 'tick' }
