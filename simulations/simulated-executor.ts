@@ -50,6 +50,11 @@ class MemoryCache implements InstructionCache {
     return accept({ path: `/jobs/${id}/payload`, sizeBytes: bytes.length, readHead: async (sizeBytesMax) => bytes.subarray(0, sizeBytesMax) })
   }
 
+  /** Nothing changes here by itself. */
+  async recheck(): Promise<Result<null>> {
+    return accept(null)
+  }
+
   async prepareWorkspace(id: IndicationId): Promise<{ work: string; temporary: string; directory: string }> {
     return { work: `/jobs/${id}/work`, temporary: `/jobs/${id}/tmp`, directory: `/jobs/${id}` }
   }

@@ -291,7 +291,7 @@ export const limits = {
     /** After the main process has ended: output that someone holds open is listened to while more comes within this, and so often. */
     drainMs: 500,
     drainRoundsMax: 10,
-    /** Messages that wait for the agent to read; beyond it those are dropped that only answer what the agent may ask again. */
+    /** Answers that wait for the agent to read; more of them are dropped. What it has not asked for is bounded by the orders that are held. */
     outboxMax: 4096,
     /** For an expected output; 16 MiB take about 30 ms, only a pattern that backtracks without end takes longer. */
     patternTimeoutMs: 1 * second,

@@ -144,7 +144,9 @@ export class ExecutorDriver {
       case 'kept': return this.#receiveKept(message.statement)
       case 'adopt': return this.#confirm(message.batch, this.#adoption.open(message.statements).map((statement) => ({ kind: 'adopted', indication: statement.body.indication, statement })))
       case 'retell': return this.#confirm(message.batch, [{ kind: 'log-lost' }])
-      case 'caught-up': return this.#dispatch({ kind: 'caught-up' })
+      case 'caught-up':
+        this.#dispatch({ kind: 'caught-up' })
+        return this.#performing // however often it is said
       case 'up': return this.#updates?.agentUp(message.release)
       case 'contact': return this.#updates?.contact()
     }
@@ -171,10 +173,11 @@ export class ExecutorDriver {
 
   async #receiveOrder(bundle: Order['bundle']): Promise<void> {
     const { verifier, log } = this.#deps
-    const order = verifier.open(bundle)
+    const opened = verifier.open(bundle)
+    const order = opened.ok ? verifier.admit(opened.value) : opened
     if (!order.ok) {
       log.warn('an order was not what it claims to be', { code: order.code, detail: order.detail })
-      this.#outbox?.pushHint({ kind: 'refused', indication: null, code: order.code, detail: order.detail.slice(0, 1024) })
+      this.#outbox?.pushHint({ kind: 'refused', indication: opened.ok ? opened.value.id : null, code: order.code, detail: order.detail.slice(0, 1024) })
       return
     }
     this.#dispatch({ kind: 'order', order: order.value, cancelled: verifier.isCancelled(order.value, bundle.controls) })
@@ -217,7 +220,7 @@ export class ExecutorDriver {
     const outbox = this.#outbox
     for (const event of events) this.#dispatch(event)
     while (this.#performing !== undefined) await this.#performing
-    if (!this.#failed) await this.#backlog.insist(async () => (this.#outbox === outbox ? outbox?.push({ kind: 'written', batch }) : undefined))
+    if (!this.#failed) await this.#backlog.insist(async () => (this.#outbox === outbox ? outbox?.pushHint({ kind: 'written', batch }) : undefined))
   }
 
   #dispatch(event: JobEvent): void {

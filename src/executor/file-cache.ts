@@ -1,13 +1,13 @@
 /**
- * The instruction cache: the executor's own copy of each payload, written and hashed in one pass, so that what was
- * checked is what is run. What does not match is deleted at once, everything else when its job has ended. A start
+ * The instruction cache: the executor's own copy of each payload, written and hashed in one pass. It is read and hashed
+ * again right before it runs, since an order may wait for days and a disk may give back other bytes than it was given. What does not match is deleted at once, everything else when its job has ended. A start
  * empties it: a payload belongs to one life of the executor.
  *
  *   jobs/<id>/payload    the checked bytes, mode 0500
  *   jobs/<id>/work, tmp  the job's working directory, and its TMPDIR
  */
 import { createHash, type Hash } from 'node:crypto'
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { constants, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeError, errorCode, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -16,6 +16,8 @@ import type { IndicationId } from '../base/brand.ts'
 import type { PayloadRef } from '../record/indication.ts'
 import { readHead } from './file-head.ts'
 import type { Payload } from './format.ts'
+
+const readBytesMax = 1 << 20
 
 interface Incoming {
   readonly file: FileHandle
@@ -32,7 +34,7 @@ export interface Workspace {
 }
 
 /** What the executor asks of its cache. */
-export type InstructionCache = Pick<FileCache, 'begin' | 'append' | 'finish' | 'prepareWorkspace' | 'discard'>
+export type InstructionCache = Pick<FileCache, 'begin' | 'append' | 'finish' | 'recheck' | 'prepareWorkspace' | 'discard'>
 
 export class FileCache {
   readonly #jobs: string
@@ -106,6 +108,16 @@ export class FileCache {
     })
   }
 
+  /** Whether a payload that was finished is what it was then. Errors: `payload-mismatch`, `cache-unusable`. */
+  async recheck(id: IndicationId, { sha256, sizeBytes }: PayloadRef): Promise<Result<null>> {
+    try {
+      const digest = await digestOf(join(this.#directory(id), 'payload'), sizeBytes)
+      return digest === sha256 ? accept(null) : reject('payload-mismatch', `the payload was changed in the cache after it had been checked: its SHA-256 is ${digest} now`)
+    } catch (error) {
+      return errorCode(error) === 'ELOOP' ? reject('payload-mismatch', 'the payload was replaced by a link after it had been checked') : explain(error)
+    }
+  }
+
   /** The job's directories, made new. Throws what the file system throws. */
   async prepareWorkspace(id: IndicationId): Promise<Workspace> {
     const directory = this.#directory(id)
@@ -133,6 +145,21 @@ export class FileCache {
     const result = await action().catch((error: unknown): Rejected => explain(error))
     if (!result.ok && this.#incoming.get(id) === incoming) await this.discard(id).catch(() => undefined) // what stays is removed with the job, or at the next start
     return result
+  }
+}
+
+const digestOf = async (path: string, sizeBytes: number): Promise<string> => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    const hash = createHash('sha256')
+    const buffer = new Uint8Array(Math.min(readBytesMax, sizeBytes + 1))
+    for (;;) {
+      const { bytesRead } = await file.read(buffer)
+      hash.update(buffer.subarray(0, bytesRead))
+      if (bytesRead < buffer.length) return hash.digest('hex') // its end, by one read where it is as long as it should be
+    }
+  } finally {
+    await file.close()
   }
 }
 

@@ -3,7 +3,7 @@
  * output is what was expected, and what is removed afterwards.
  */
 import { toText } from '../base/bytes.ts'
-import { assert, describeError, isWritError } from '../base/errors.ts'
+import { assert, describeError, isWritError, WritError } from '../base/errors.ts'
 import { reject, type Result } from '../base/result.ts'
 import { computeEnvironment } from './environment.ts'
 import { matchOutput } from './output-pattern.ts'
@@ -46,11 +46,12 @@ export class Launches {
     return { ok: true, value: null }
   }
 
-  /** Throws when no process could be made. */
+  /** Throws when no process could be made, or the payload is no longer what was prepared. */
   async start({ id, body }: Order): Promise<Run> {
     const launch = this.#prepared.get(id)
     assert(launch, 'an order is spawned that was not prepared')
-    const { work, temporary, directory } = await this.#deps.cache.prepareWorkspace(id)
+    const [payload, { work, temporary, directory }] = await Promise.all([this.#deps.cache.recheck(id, body.payload), this.#deps.cache.prepareWorkspace(id)])
+    if (!payload.ok) throw new WritError(payload.code, payload.detail)
     const environment = computeEnvironment(this.#deps.baseEnvironment, id, body, temporary)
     return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [] })
   }

@@ -12,7 +12,7 @@ import type { ToAgent } from './ipc.ts'
 import type { RecordId } from '../base/brand.ts'
 import type { Statement } from './journal.ts'
 
-type Item = { readonly kind: 'message'; readonly message: ToAgent } | { readonly kind: 'statement'; readonly statement: Statement }
+type Item = { readonly kind: 'message' | 'hint'; readonly message: ToAgent } | { readonly kind: 'statement'; readonly statement: Statement }
 
 export class Outbox {
   readonly #channel: Channel<ToAgent>
@@ -21,6 +21,7 @@ export class Outbox {
   #items: Item[] = []
   /** Statements that wait: none is said twice at once. */
   readonly #waiting = new Set<RecordId>()
+  #hints = 0
   #isSending = false
 
   constructor(channel: Channel<ToAgent>, outputs: KeptOutputs, log: Log) {
@@ -39,9 +40,11 @@ export class Outbox {
     this.#add({ kind: 'statement', statement })
   }
 
-  /** An answer that the agent may ask for again: dropped when it does not read. */
+  /** An answer that the agent may ask for again, as often as it likes: dropped when too many of them wait to be read. */
   pushHint(message: ToAgent): void {
-    if (this.#items.length < limits.executor.outboxMax) this.push(message)
+    if (this.#hints >= limits.executor.outboxMax) return
+    this.#hints += 1
+    this.#add({ kind: 'hint', message })
   }
 
   #add(item: Item): void {
@@ -55,7 +58,10 @@ export class Outbox {
       while (this.#items.length > 0) {
         const items = this.#items
         this.#items = []
-        for (const item of items) await (item.kind === 'message' ? this.#channel.send(item.message) : this.#sendStatement(item.statement))
+        for (const item of items) {
+          await (item.kind === 'statement' ? this.#sendStatement(item.statement) : this.#channel.send(item.message))
+          if (item.kind === 'hint') this.#hints -= 1
+        }
       }
     } catch (error) {
       this.#log.error('a kept output could not be read', { detail: describeError(error) })

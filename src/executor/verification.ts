@@ -3,8 +3,8 @@
  * judged by the executor's own copy of the charters and its own credential. The copy grows by what the agent brings,
  * and never goes back.
  */
-import { accept, type Result } from '../base/result.ts'
-import { extendCharterChain, headOf, type CharterChain } from '../trust/charter-chain.ts'
+import { accept, reject, type Result } from '../base/result.ts'
+import { extendCharterChain, headOf, wasEverAdmin, type CharterChain } from '../trust/charter-chain.ts'
 import { isAuthorisedControl, judgeOrder, openControl, openIndication, type Targetable } from '../trust/order.ts'
 import type { IndicationId, Millis } from '../base/brand.ts'
 import type { Bundle } from '../record/bundle.ts'
@@ -44,6 +44,14 @@ export class Verifier {
   open(bundle: Bundle): Result<Order> {
     const indication = openIndication(bundle.indication)
     return indication.ok ? accept({ id: indication.value.id, body: indication.value.body, bundle }) : indication
+  }
+
+  /**
+   * An order of somebody who never was an admin here is not taken up, and gets no outcome: anyone can make as many as they like,
+   * and each would be remembered. Errors: `not-an-admin`.
+   */
+  admit(order: Order): Result<Order> {
+    return wasEverAdmin(this.#chain, order.body.admin) ? accept(order) : reject('not-an-admin', 'the order was not signed by an admin of this mesh')
   }
 
   /** Errors: those of `judgeOrder`. */

@@ -30,8 +30,8 @@ const hear = async (message: ToAgent): Promise<void> => {
   if (message.kind !== 'statement') return
   const statement = decodeRecord(statementKind, message.statement)
   if (!statement.ok) return note({ kind: 'bad statement', code: statement.code })
-  const { state, code } = statement.value.body
-  note({ kind: 'statement', state, code })
+  const { state, code, indication } = statement.value.body
+  note({ kind: 'statement', state, code, indication })
   await channel.send({ kind: 'kept', statement: statement.value.id })
 }
 

@@ -8,6 +8,7 @@ import { sha256 } from '../../src/base/codec.ts'
 import { rawCidOf } from '../../src/record/payload-location.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { cancelOf, commandOrder, openWorkbench, scriptOrder } from './workbench.ts'
+import type { Range } from '../../src/base/key-value-store.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { StatementBody } from '../../src/record/statement.ts'
 
@@ -217,7 +218,7 @@ test('at a stop a running job is interrupted after its grace, and its statement 
   const store = new MemoryStore()
   const first = await openWorkbench(t, { store, agent: { keeps: false } })
   const order = commandOrder(['sleep', '60'])
-  const again = commandOrder(['sleep', '60'], { idempotent: true, timeoutMs: 300 })
+  const again = commandOrder(['sleep', '60'], { idempotent: true, timeoutMs: 1000 })
   await first.agent.send({ kind: 'order', bundle: order.bundle })
   await first.agent.send({ kind: 'order', bundle: again.bundle })
   await first.agent.hears('statement', 2)
@@ -250,4 +251,24 @@ test('a journal that fails otherwise than by a full disk ends the executor befor
   await agent.send({ kind: 'order', bundle: commandOrder(['true']).bundle })
   await eventually(() => failures.length, (count) => count === 1)
   t.is(spawned, 0)
+})
+
+test('the next message of an agent is not read before the word that orders may start was acted upon', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  class GatedStore extends MemoryStore {
+    isGated = false
+    override async *entries(range: Range): AsyncIterable<readonly [string, Uint8Array]> {
+      if (this.isGated) await gate.promise
+      yield* super.entries(range)
+    }
+  }
+  const store = new GatedStore()
+  const { driver } = await openWorkbench(t, { store })
+  store.isGated = true
+  let isRead = false
+  const read = driver.receive({ kind: 'caught-up' }).then(() => (isRead = true))
+  await new Promise(setImmediate)
+  t.false(isRead)
+  gate.resolve()
+  t.true(await read)
 })

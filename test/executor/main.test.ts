@@ -1,85 +1,20 @@
-import test, { type ExecutionContext } from 'ava'
-import { build, type Metafile } from 'esbuild'
-import { spawn, type ChildProcess } from 'node:child_process'
+import test from 'ava'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
-import { encodeMessage } from '../../src/executor/ipc.ts'
-import { createHomeDirectories, saveCharters, saveConfig, saveCredential, saveKey } from '../../src/trust/file-home.ts'
+import { buildRelease, createHome, end, errorText, hears, removeRelease, startExecutor, states, type Release } from './executor-process.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { TestMesh } from '../fixtures/mesh.ts'
-import { commandPayload, orderOf } from '../fixtures/orders.ts'
-import { temporaryDirectory } from '../fixtures/temporary-directory.ts'
-import type { IndicationBody } from '../../src/record/indication.ts'
+import type { ChildProcess } from 'node:child_process'
+import type { ExecutionContext } from 'ava'
 
-const project = path.join(import.meta.dirname, '..', '..')
-/** Built inside the project, so that the native module is found. */
-const builds = path.join(project, 'node_modules', '.cache')
-let release = ''
-let metafile: Metafile
+let release: Release
 
 test.before(async () => {
-  await mkdir(builds, { recursive: true })
-  release = await mkdtemp(path.join(builds, 'writ-executor-test-'))
-  const built = await build({
-    entryPoints: { executor: path.join(project, 'src/executor/main.ts'), agent: path.join(project, 'test/executor/agent-program.ts') },
-    outdir: release, bundle: true, platform: 'node', format: 'esm', target: 'node24', external: ['classic-level'], metafile: true, logLevel: 'silent',
-    banner: { js: "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);" }
-  })
-  metafile = built.metafile
-  await writeFile(path.join(release, 'package.json'), '{"type":"module"}')
+  release = await buildRelease('agent-program.ts')
 })
-test.after.always(() => rm(release, { recursive: true, force: true }))
+test.after.always(() => removeRelease(release))
 
-/** The home of a node of a mesh that begins now. */
-const createHome = async (t: ExecutionContext): Promise<{ home: string; offer: (name: string, argv: string[], change?: Partial<IndicationBody>) => Promise<void> }> => {
-  const mesh = new TestMesh({ now: Date.now() })
-  const node = mesh.node('web-1')
-  const home = path.join(await temporaryDirectory(t), 'home')
-  const paths = createHomeDirectories(home, ['agent', 'executor'])
-  saveKey(paths.executorKey, 'ed25519', node.executor.seed)
-  saveCharters(paths, 'executor', mesh.chain)
-  saveCredential(paths, 'executor', node.credential.bytes)
-  saveConfig(paths, {
-    kind: 'node', version: 1, mesh: mesh.mesh, meshName: 'lab', name: 'web-1', endpoints: [], role: 'agent', listen: [], gossip: false, pullIntervalMs: 1000, syncIntervalMs: 1000,
-    concurrentJobs: 2, stopGraceMs: 100, retention: { mode: 'label', ageMs: 1000 }, logLevel: 'error'
-  })
-  await mkdir(path.join(home, 'orders'))
-  const offer = async (name: string, argv: string[], change: Partial<IndicationBody> = {}): Promise<void> => {
-    const payload = commandPayload(...argv)
-    const indication = orderOf(mesh, { payload: payload.ref, ...change })
-    await writeFile(path.join(home, 'orders', name), encodeMessage({ kind: 'order', bundle: { indication: indication.bytes, controls: [], payload: payload.bytes } }))
-  }
-  return { home, offer }
-}
-
-const start = (t: ExecutionContext, ...args: string[]): ChildProcess => {
-  const child = spawn(process.execPath, [path.join(release, 'executor.js'), ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
-  t.teardown(() => child.kill('SIGKILL'))
-  return child
-}
-
-const errorText = ({ stderr }: ChildProcess): Promise<string> => (stderr === null ? Promise.resolve('') : text(stderr))
-
-const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> => {
-  const exit = once(child, 'exit')
-  child.kill(signal)
-  const [exitCode] = (await exit) as [number | null]
-  return exitCode
-}
-
-interface Heard {
-  readonly kind: string
-  readonly state?: string
-  readonly code?: string | null
-  readonly pid?: number
-}
-
-const hears = (home: string, isReached: (heard: Heard[]) => boolean): Promise<Heard[]> =>
-  eventually(async () => (await readFile(path.join(home, 'heard'), 'utf8').catch(() => '')).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Heard), isReached, 15_000)
-
-const states = (heard: Heard[]): (string | undefined)[] => heard.filter(({ kind }) => kind === 'statement').map(({ state }) => state)
+const start = (t: ExecutionContext, ...args: string[]): ChildProcess => startExecutor(t, release, args)
 
 test('an executor starts its agent, runs an order, and stops in good order', async (t) => {
   const { home, offer } = await createHome(t)
@@ -169,10 +104,15 @@ test('without a home it says what it needs', async (t) => {
   t.regex(message, /\[bad-usage\]/)
 })
 
-test('nothing in the executor can open a socket', (t) => {
-  const output = Object.entries(metafile.outputs).find(([name]) => name.endsWith('executor.js'))?.[1]
-  const imports = output?.imports.map((imported) => imported.path.replace(/^node:/, '')) ?? []
-  t.true(imports.includes('child_process'))
-  t.deepEqual(imports.filter((name) => /^(?:net|http|https|http2|tls|dgram|dns|inspector)(?:\/|$)/.test(name)), [])
-  t.deepEqual(Object.keys(output?.inputs ?? {}).filter((name) => /libp2p|helia/.test(name)), [])
+const opensNoSocket = test.macro({
+  exec(t, program: string) {
+    const output = Object.entries(release.metafile.outputs).find(([name]) => name.endsWith(program))?.[1]
+    const imports = output?.imports.map((imported) => imported.path.replace(/^node:/, '')) ?? []
+    t.true(imports.includes('child_process'))
+    t.deepEqual(imports.filter((name) => /^(?:net|http|https|http2|tls|dgram|dns|inspector)(?:\/|$)/.test(name)), [])
+    t.deepEqual(Object.keys(output?.inputs ?? {}).filter((name) => /libp2p|helia/.test(name)), [])
+  },
+  title: (_, program) => `nothing in ${program} can open a socket`
 })
+test(opensNoSocket, 'executor.js')
+test(opensNoSocket, 'jobs.js')

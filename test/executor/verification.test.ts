@@ -62,11 +62,13 @@ test('an order signed by a stranger who names an admin has no signature that cou
   t.deepEqual(agent.states(forged.id), [])
 })
 
-test('an order signed by a stranger in their own name is rejected', async (t) => {
-  const { agent } = await openWorkbench(t)
+test('an order signed by a stranger in their own name is refused, and nothing of it is written down', async (t) => {
+  const { agent, journal } = await openWorkbench(t)
   const order = commandOrder(['true'], { admin: stranger.key }, [], stranger)
   await agent.send({ kind: 'order', bundle: order.bundle })
-  t.is((await agent.outcome(order.id)).code, 'not-an-admin')
+  await agent.hears('refused')
+  t.deepEqual(agent.heard.slice(1), [{ kind: 'refused', indication: order.id, code: 'not-an-admin', detail: 'the order was not signed by an admin of this mesh' }])
+  t.deepEqual([await journal.recall(order.id), journal.unkept()], [{ kind: 'fresh' }, []])
 })
 
 test('a broken copy of an order does not spoil the order', async (t) => {
