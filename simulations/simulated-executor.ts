@@ -8,6 +8,7 @@ import { limits } from '../src/base/limits.ts'
 import { accept, reject, type Result } from '../src/base/result.ts'
 import { createCommandFormat } from '../src/executor/command-format.ts'
 import { ExecutorDriver } from '../src/executor/driver.ts'
+import { plainEnclosure } from '../src/executor/isolation.ts'
 import { Journal } from '../src/executor/journal.ts'
 import { Verifier } from '../src/executor/verification.ts'
 import type { Channel } from '../src/executor/child-channel.ts'
@@ -48,6 +49,10 @@ class MemoryCache implements InstructionCache {
     const { ref, bytes } = payload
     if (createHash('sha256').update(bytes).digest('hex') !== ref.sha256) return reject('payload-mismatch', 'not the bytes that the order names')
     return accept({ path: `/jobs/${id}/payload`, sizeBytes: bytes.length, readHead: async (sizeBytesMax) => bytes.subarray(0, sizeBytesMax) })
+  }
+
+  async share(_id: IndicationId, payload: Payload): Promise<Payload> {
+    return payload
   }
 
   async prepareWorkspace(id: IndicationId): Promise<{ work: string; temporary: string; directory: string }> {
@@ -141,6 +146,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       left: () => undefined,
       machine: { versionOf: async () => undefined, diskOf: async () => undefined, facts: async () => ({}) },
       scan: async () => accept(null),
+      isolation: { plan: async () => accept(plainEnclosure), check: async () => accept(null), end: async () => undefined },
       saveCharters: deps.saveCharters,
       succession: null,
       fatal: deps.fatal
