@@ -8,6 +8,7 @@ import { limits } from '../src/base/limits.ts'
 import { accept, reject, type Result } from '../src/base/result.ts'
 import { createCommandFormat } from '../src/executor/command-format.ts'
 import { ExecutorDriver } from '../src/executor/driver.ts'
+import { plainEnclosure } from '../src/executor/isolation.ts'
 import { Journal } from '../src/executor/journal.ts'
 import { Verifier } from '../src/executor/verification.ts'
 import type { Channel } from '../src/executor/child-channel.ts'
@@ -53,6 +54,10 @@ class MemoryCache implements InstructionCache {
   /** Nothing changes here by itself. */
   async recheck(): Promise<Result<null>> {
     return accept(null)
+  }
+
+  async share(_id: IndicationId, payload: Payload): Promise<Payload> {
+    return payload
   }
 
   async prepareWorkspace(id: IndicationId): Promise<{ work: string; temporary: string; directory: string }> {
@@ -146,6 +151,7 @@ export const startExecutor = async (deps: SimulatedExecutorDeps): Promise<Simula
       left: () => undefined,
       machine: { versionOf: async () => undefined, diskOf: async () => undefined, facts: async () => ({}) },
       scan: async () => accept(null),
+      isolation: { plan: async () => accept(plainEnclosure), check: async () => accept(null), end: async () => undefined },
       saveCharters: deps.saveCharters,
       succession: null,
       fatal: deps.fatal

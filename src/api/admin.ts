@@ -3,8 +3,8 @@ import { sealRecord } from '../record/record.ts'
 import { compareText } from '../base/bytes.ts'
 import { controlKind } from '../record/control.ts'
 import { fetchOutput } from '../node/endpoint/endpoint-output.ts'
-import { indicationKind } from '../record/indication.ts'
-import { isAuthorised } from '../trust/order.ts'
+import { indicationKind, type IndicationBody } from '../record/indication.ts'
+import { describeAsked, isAuthorised } from '../trust/order.ts'
 import { systemClock } from '../base/system-clock.ts'
 import { WritError } from '../base/errors.ts'
 import { withAdminLog } from './admin-log.ts'
@@ -15,6 +15,7 @@ import { appendEntry, askLives, submitEntry } from './submission.ts'
 import { buildThaw, chooseBranch } from './fork-choice.ts'
 import { assembleViews } from './order-view.ts'
 import type { Admin, LogChunk, OrderDraft, OrderView, SubmitProgress, SubmittedOrder } from './types.ts'
+import type { CharterBody } from '../record/charter.ts'
 import type { EntryContent } from '../record/entry.ts'
 import type { IndicationId, KeyId } from '../base/brand.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
@@ -41,8 +42,8 @@ class MeshAdmin implements Admin {
     await session.contact()
     const [nodes, payload] = await Promise.all([this.nodes(), buildPayload(draft.payload, content), this.#connection.refreshEndpoints()])
     const resolved = resolveTarget(draft.target, nodes)
-    refuseForbidden(charters.chain.current, signer.key, payload.format, resolved.nodes)
     const body = buildIndication(draft, resolved, payload, signer.key, charters.chain)
+    refuseForbidden(charters.chain.current, body, resolved.nodes)
     const indication = sealRecord(indicationKind, body, [signer])
     const heldBy = await this.#append({ kind: 'indication', indication: indication.bytes }, { bytes: payload.inline, sizeBytes: payload.ref.sizeBytes }, options).catch(async (error: unknown) => {
       // It stays in the log, which may not have gaps; so that a later command does not send it off, it is taken back there.
@@ -162,9 +163,9 @@ const planStreams = ({ stdout, stderr, files = [] }: QueueRow, file?: string): r
   return ([['stdout', stdout], ['stderr', stderr]] as const).flatMap(([stream, output]) => (output === null || output.sizeBytes === 0 ? [] : [{ stream, output }]))
 }
 
-const refuseForbidden = (charter: Parameters<typeof isAuthorised>[0], admin: KeyId, format: string, nodes: readonly NodeRow[]): void => {
-  const forbidden = nodes.filter((node) => !isAuthorised(charter, admin, format, node)).map(({ name }) => name)
+const refuseForbidden = (charter: CharterBody, { admin, ...asked }: IndicationBody, nodes: readonly NodeRow[]): void => {
+  const forbidden = nodes.filter((node) => !isAuthorised(charter, admin, asked, node)).map(({ name }) => name)
   if (forbidden.length === 0) return
   const more = forbidden.length > 5 ? ` and ${forbidden.length - 5} more` : ''
-  throw new WritError('not-authorised', `the charter does not let you order ${format} on ${forbidden.slice(0, 5).join(', ')}${more}; nothing was ordered`, { details: { nodes: forbidden.slice(0, 100) } })
+  throw new WritError('not-authorised', `the charter does not let you order ${describeAsked(asked)} on ${forbidden.slice(0, 5).join(', ')}${more}; nothing was ordered`, { details: { nodes: forbidden.slice(0, 100) } })
 }

@@ -36,7 +36,7 @@ export const createMesh = async (options: MeshOptions): Promise<{ readonly mesh:
       previous: null,
       rootKeys: [root.key],
       threshold: 1,
-      admins: [{ key: admin.key, name: adminName, may: [{ formats: ['*'], on: '' }] }],
+      admins: [{ key: admin.key, name: adminName, may: [{ formats: ['*'], on: '', users: ['*'], networks: ['host', 'none'] }] }],
       endpoints: [],
       enrollers: [{ key: admin.key, name: adminName }],
       issuedAt: now,

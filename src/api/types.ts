@@ -4,6 +4,7 @@
 import type { IndicationId, KeyId, MeshId, Millis } from '../base/brand.ts'
 import type { LiveStatus } from '../node/file-status.ts'
 import type { ForkRow } from '../node/protocol/query.ts'
+import type { JobLimits } from '../record/isolation.ts'
 import type { Prerequisites } from '../record/indication.ts'
 import type { NodeRow, OrderRow, QueueRow, State } from '../queue/views.ts'
 
@@ -54,6 +55,12 @@ export interface OrderDraft {
   readonly requires?: Prerequisites
   /** Files that the run must leave, relative to its working directory; they are kept as output is. */
   readonly captures?: readonly string[]
+  /** What its job may take, within what the nodes allow. */
+  readonly limits?: JobLimits
+  /** Whom its job runs as, instead of whoever runs the node. */
+  readonly user?: string
+  /** Its job reaches no network. */
+  readonly network?: 'none'
 }
 
 export interface SubmittedOrder {

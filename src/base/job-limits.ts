@@ -1,7 +1,23 @@
 /** The bounds of what orders carry and what jobs do: a part of `limits.ts`, where all others are. */
-import { KiB, MiB } from './units.ts'
+import { KiB, MiB, minute, second } from './units.ts'
 
 export const jobLimits = {
+  job: {
+    /** No runtime starts with less. */
+    memoryBytesMin: 16 * MiB,
+    /** What Linux has of process ids. */
+    processesMax: 4_194_304,
+    /** 1024 processors. */
+    cpuPercentMax: 102_400,
+    /** Of a job that takes more processor time than it may: to end by itself, once it was told. */
+    cpuGraceSeconds: 2,
+    /** For what is asked about the machine before a job. */
+    probeTimeoutMs: 10 * second,
+    /** For a captured file of another user: 16 MiB from any disk. */
+    readTimeoutMs: 1 * minute,
+    /** Looks for what a job has left: one that forks all the while is met again. */
+    sweepsMax: 16
+  },
   tree: {
     /** Of a tree of files: a release has some dozens, a web site some thousands. */
     entriesMax: 16_384,

@@ -9,9 +9,10 @@ import type { DraftTarget, OrderDraft } from '../api/types.ts'
 import { formatDuration, parseDuration } from './durations.ts'
 import { parseList, parsePairs, parseWhole } from './pairs.ts'
 import { planPrerequisites, type RequirementFlags } from './requirements.ts'
+import { planIsolation, type IsolationFlags } from './isolation-draft.ts'
 import { planPayload, type PayloadFlags } from './payload-draft.ts'
 
-export interface RunFlags extends PayloadFlags, RequirementFlags {
+export interface RunFlags extends PayloadFlags, RequirementFlags, IsolationFlags {
   readonly on?: string
   readonly nodes?: string
   readonly all?: true
@@ -87,6 +88,7 @@ export const planDraft = (command: readonly string[], flags: RunFlags): Untarget
     environment: parsePairs('--env', flags.env ?? []),
     ...planTerms(flags),
     ...planExpected(flags),
+    ...planIsolation(flags),
     ...(idempotent === undefined ? {} : { idempotent }),
     ...(requires === undefined ? {} : { requires }),
     ...(flags.capture === undefined ? {} : { captures: planCaptures(flags.capture) })

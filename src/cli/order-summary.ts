@@ -76,6 +76,18 @@ const outputLines = (row: QueueRow, stream: 'stdout' | 'stderr', linesMax: numbe
 const fileLines = ({ files = [], indication, agentName }: QueueRow, paint: Paint): readonly string[] =>
   files.map(({ name, output }) => paint('dim', `    ${printableLine(name)}, ${formatBytes(output.sizeBytes)}: writ logs ${shortId(indication)} --agent ${agentName} --file ${shellWord(printableLine(name))}`))
 
+/** For those that ran within limits: which, and by what they were held to them. */
+const limitLines = ({ agentName, limits: held }: QueueRow, paint: Paint): readonly string[] => {
+  if (held === undefined) return []
+  const { by, memoryBytes, processes, cpuPercent } = held
+  const parts = [
+    ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} of memory`]),
+    ...(processes === undefined ? [] : [`${processes} ${processes === 1 ? 'process' : 'processes'}`]),
+    ...(cpuPercent === undefined ? [] : [`${cpuPercent}% of a processor`])
+  ]
+  return [paint('dim', `    ${agentName} ran within ${parts.join(', ')}, by ${by}`)]
+}
+
 /**
  * What is shown when an order has ended: every agent with the beginning of its output, or, when there are too many for a
  * screen, those that did not succeed.
@@ -101,4 +113,4 @@ const validityLine = ({ order }: OrderView, now: Millis): string => {
 }
 
 /** What `writ show` prints. */
-export const renderOrder = (view: OrderView, paint: Paint, now: Millis): string => [headLine(view, paint), validityLine(view, now), ...agentLines(view.rows, paint), ...view.rows.flatMap((row) => fileLines(row, paint)), countsLine(view), ''].join('\n')
+export const renderOrder = (view: OrderView, paint: Paint, now: Millis): string => [headLine(view, paint), validityLine(view, now), ...agentLines(view.rows, paint), ...view.rows.flatMap((row) => [...limitLines(row, paint), ...fileLines(row, paint)]), countsLine(view), ''].join('\n')

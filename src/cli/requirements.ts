@@ -45,7 +45,7 @@ const planFact = (text: string): FactDemand => {
 }
 
 /** Bytes, or units of 1024: `500M`, `2G`. Errors: `bad-usage`. */
-const parseSize = (flag: string, text: string): number => {
+export const parseSize = (flag: string, text: string): number => {
   const { count, unit } = /^(?<count>[0-9]{1,12})(?<unit>[KMGT]?)$/.exec(text)?.groups ?? {}
   const sizeBytes = isUnit(unit) ? Number(count) * units[unit] : Number.NaN
   if (!Number.isSafeInteger(sizeBytes)) throw new WritError('bad-usage', `${flag}: "${text}" is no size; write a whole number of bytes, or with K, M, G or T, such as 500M or 2G`)

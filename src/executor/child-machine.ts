@@ -8,8 +8,9 @@ import { findVersion } from './version.ts'
 
 /** `home`: where blocks and cache are; `environment`: what programs are started with. */
 export const createMachine = (home: string, environment: Readonly<Record<string, string>>): Machine => ({
-  async versionOf(file) {
-    const { exitCode, output } = await probe(file, ['--version'], { environment, timeoutMs: limits.executor.versionTimeoutMs })
+  async versionOf(path, enter) {
+    const [file = path, ...args] = [...enter, path, '--version']
+    const { exitCode, output } = await probe(file, args, { environment, timeoutMs: limits.executor.versionTimeoutMs })
     return exitCode === 0 ? findVersion(output) : undefined
   },
   async diskOf(path) {

@@ -23,6 +23,10 @@ export interface RunRequest {
   readonly captureDirectory: string
   /** Files that the run is to leave, relative to its work directory. */
   readonly captures: readonly string[]
+  /** What makes the job's user of a program; empty where that is this process's own. */
+  readonly enter: readonly string[]
+  /** Called when the main process has ended: ends what else the run has started. */
+  readonly sweep: () => Promise<void>
 }
 
 export interface RunResult {
@@ -66,17 +70,18 @@ export class ChildRunner implements Runner {
     }
   }
 
-  async #follow(child: Child, { captureDirectory: directory, workDirectory, captures }: RunRequest): Promise<RunResult> {
+  async #follow(child: Child, { captureDirectory: directory, workDirectory, captures, enter, sweep }: RunRequest): Promise<RunResult> {
     const stdout = this.#outputs.capture(join(directory, 'stdout'))
     const stderr = this.#outputs.capture(join(directory, 'stderr'))
     const drained = Promise.all([drain(child.stdout, stdout), drain(child.stderr, stderr)])
     try {
       const [exitCode, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
       killGroup(child, 'SIGKILL')
+      await sweep()
       const cancel = this.#limitDrain(child, () => stdout.sizeBytes + stderr.sizeBytes)
       const outputs = await drained
       cancel()
-      return { exitCode, signal, spawnError: null, stdout: outputs[0], stderr: outputs[1], files: await captureFiles(this.#outputs, captures, workDirectory, directory) }
+      return { exitCode, signal, spawnError: null, stdout: outputs[0], stderr: outputs[1], files: await captureFiles(this.#outputs, captures, { workDirectory, directory, enter }) }
     } catch (error) {
       return unspawned(error) // `once` rejects on `error`: there was no process
     }

@@ -28,8 +28,6 @@ import type { Verifier } from './verification.ts'
 
 export interface DriverDeps extends LaunchesDeps, Omit<StatementWriterDeps, 'say'> {
   readonly verifier: Verifier
-  /** Ends the processes of these orders that an earlier executor left running. */
-  readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
   readonly saveCharters: (chain: CharterChain) => void
   readonly clock: SteadyClock
   readonly timers: Timers

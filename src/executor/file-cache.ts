@@ -5,10 +5,13 @@
  *
  *   jobs/<id>/payload    the checked bytes, mode 0500
  *   jobs/<id>/work, tmp  the job's working directory, and its TMPDIR
+ *
+ * The cache is the executor's alone. What a job of another user needs moves to a place that users may pass through, where
+ * the job's group may read the payload, and its user has the directories.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { constants, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, chown, constants, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { describeError, errorCode, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { accept, reject, type Rejected, type Result } from '../base/result.ts'
@@ -33,31 +36,45 @@ export interface Workspace {
   readonly directory: string
 }
 
+/** Another user than the executor's. */
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Passed through by all, listed by nobody. */
+const passable = 0o711
+
+const payloadAt = (path: string, sizeBytes: number): Payload => ({ path, sizeBytes, readHead: (sizeBytesMax) => readHead(path, Math.min(sizeBytes, sizeBytesMax)) })
+
 /** What the executor asks of its cache. */
-export type InstructionCache = Pick<FileCache, 'begin' | 'append' | 'finish' | 'recheck' | 'prepareWorkspace' | 'discard'>
+export type InstructionCache = Pick<FileCache, 'begin' | 'append' | 'finish' | 'recheck' | 'share' | 'prepareWorkspace' | 'discard'>
 
 export class FileCache {
   readonly #jobs: string
+  readonly #shared: string
+  readonly #owners = new Map<IndicationId, Owner>()
   readonly #sizeBytesMax: number
   readonly #incoming = new Map<IndicationId, Incoming>()
   /** What each payload takes or will take. */
   readonly #reserved = new Map<IndicationId, number>()
 
-  private constructor(jobs: string, sizeBytesMax: number) {
+  private constructor(jobs: string, shared: string, sizeBytesMax: number) {
     this.#jobs = jobs
+    this.#shared = shared
     this.#sizeBytesMax = sizeBytesMax
   }
 
-  /** Opens the cache at `directory`, empty. Errors: `cache-unusable`. */
-  static async open(directory: string, sizeBytesMax: number = limits.executor.cacheBytesMax): Promise<FileCache> {
+  /** Opens the cache at `directory`, empty; `shared` is for jobs of other users, on the same file system. Errors: `cache-unusable`. */
+  static async open(directory: string, shared: string, sizeBytesMax: number = limits.executor.cacheBytesMax): Promise<FileCache> {
     const jobs = join(directory, 'jobs')
     try {
-      await rm(jobs, { recursive: true, force: true, maxRetries: 3 })
+      for (const left of [jobs, shared]) await rm(left, { recursive: true, force: true, maxRetries: 3 })
       await mkdir(jobs, { recursive: true, mode: 0o700 })
     } catch (error) {
       throw new WritError('cache-unusable', `cannot prepare the instruction cache at ${jobs}: ${describeError(error)}`, { details: { path: jobs }, cause: error })
     }
-    return new FileCache(jobs, sizeBytesMax)
+    return new FileCache(jobs, shared, sizeBytesMax)
   }
 
   /** Starts a payload from its first byte; what came of it before is dropped. Errors: `cache-full`, `disk-full`, `cache-unusable`. */
@@ -104,7 +121,7 @@ export class FileCache {
       this.#incoming.delete(id)
       const path = join(this.#directory(id), 'payload')
       await rename(join(this.#directory(id), 'incoming'), path)
-      return accept({ path, sizeBytes, readHead: (sizeBytesMax: number) => readHead(path, Math.min(sizeBytes, sizeBytesMax)) })
+      return accept(payloadAt(path, sizeBytes))
     })
   }
 
@@ -118,12 +135,30 @@ export class FileCache {
     }
   }
 
+  /** Moves a finished payload to where this user's jobs can read it. Throws what the file system throws. */
+  async share(id: IndicationId, { sizeBytes }: Payload, owner: Owner): Promise<Payload> {
+    await mkdir(this.#shared, { recursive: true, mode: passable })
+    for (const place of [dirname(this.#shared), this.#shared]) await chmod(place, passable)
+    const hidden = this.#directory(id)
+    this.#owners.set(id, owner)
+    const directory = this.#directory(id)
+    const path = join(directory, 'payload')
+    await chown(join(hidden, 'payload'), 0, owner.gid)
+    await chmod(join(hidden, 'payload'), 0o550)
+    await chown(hidden, 0, owner.gid)
+    await chmod(hidden, 0o710)
+    await rename(hidden, directory)
+    return payloadAt(path, sizeBytes)
+  }
+
   /** The job's directories, made new. Throws what the file system throws. */
   async prepareWorkspace(id: IndicationId): Promise<Workspace> {
     const directory = this.#directory(id)
     const workspace = { directory, work: join(directory, 'work'), temporary: join(directory, 'tmp') }
     await mkdir(workspace.work, { recursive: true, mode: 0o700 })
     await mkdir(workspace.temporary, { recursive: true, mode: 0o700 })
+    const owner = this.#owners.get(id)
+    if (owner !== undefined) for (const place of [workspace.work, workspace.temporary]) await chown(place, owner.uid, owner.gid)
     return workspace
   }
 
@@ -133,11 +168,13 @@ export class FileCache {
     const incoming = this.#incoming.get(id)
     this.#incoming.delete(id)
     if (incoming !== undefined) await incoming.file.close()
-    await rm(this.#directory(id), { recursive: true, force: true, maxRetries: 3 })
+    const directory = this.#directory(id)
+    this.#owners.delete(id)
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 
   #directory(id: IndicationId): string {
-    return join(this.#jobs, id)
+    return join(this.#owners.has(id) ? this.#shared : this.#jobs, id)
   }
 
   /** A failure removes what was begun, but never what has taken its place meanwhile. */

@@ -6,12 +6,12 @@ import { toText } from '../base/bytes.ts'
 import { assert, describeError, isWritError, WritError } from '../base/errors.ts'
 import { reject, type Result } from '../base/result.ts'
 import { computeEnvironment } from './environment.ts'
+import { encloseLaunch } from './isolation.ts'
 import { matchOutput } from './output-pattern.ts'
-import { prepareLaunch, type PreparationDeps } from './preparation.ts'
+import { prepareLaunch, type PreparationDeps, type Prepared } from './preparation.ts'
 import { checkFreeDisk } from './prerequisites.ts'
 import type { IndicationId } from '../base/brand.ts'
 import type { KeptOutputs } from './file-output.ts'
-import type { Launch } from './format.ts'
 import type { Log } from '../base/log.ts'
 import type { Order } from './job-events.ts'
 import type { Run, Runner, RunResult } from './child-runner.ts'
@@ -20,12 +20,14 @@ import type { RunReport } from './outcome.ts'
 export interface LaunchesDeps extends PreparationDeps {
   readonly runner: Runner
   readonly outputs: KeptOutputs
+  /** Ends all processes of these orders, and returns how many there were. */
+  readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
   readonly log: Log
 }
 
 export class Launches {
   readonly #deps: LaunchesDeps
-  readonly #prepared = new Map<IndicationId, Launch>()
+  readonly #prepared = new Map<IndicationId, Prepared>()
 
   constructor(deps: LaunchesDeps) {
     this.#deps = deps
@@ -40,26 +42,37 @@ export class Launches {
 
   /** `isWanted` is asked when it is done: the order may have ended meanwhile. Errors: those of `prepareLaunch`, `cache-unusable`. */
   async prepare(order: Order, isWanted: () => boolean): Promise<Result<null>> {
-    const launch = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject(isWritError(error) ? error.code : 'cache-unusable', describeError(error)))
-    if (!launch.ok) return launch
-    if (isWanted()) this.#prepared.set(order.id, launch.value)
+    const prepared = await prepareLaunch(this.#deps, order).catch((error: unknown) => reject(isWritError(error) ? error.code : 'cache-unusable', describeError(error)))
+    if (!prepared.ok) return prepared
+    if (isWanted()) this.#prepared.set(order.id, prepared.value)
     return { ok: true, value: null }
   }
 
   /** Throws when no process could be made, or the payload is no longer what was prepared. */
   async start({ id, body }: Order): Promise<Run> {
-    const launch = this.#prepared.get(id)
-    assert(launch, 'an order is spawned that was not prepared')
-    const [payload, { work, temporary, directory }] = await Promise.all([this.#deps.cache.recheck(id, body.payload), this.#deps.cache.prepareWorkspace(id)])
+    const { baseEnvironment, cache, runner } = this.#deps
+    const prepared = this.#prepared.get(id)
+    assert(prepared, 'an order is spawned that was not prepared')
+    const { launch, enclosure } = prepared
+    const [payload, { work, temporary, directory }] = await Promise.all([cache.recheck(id, body.payload), cache.prepareWorkspace(id)])
     if (!payload.ok) throw new WritError(payload.code, payload.detail)
-    const environment = computeEnvironment(this.#deps.baseEnvironment, id, body, temporary)
-    return this.#deps.runner.start({ launch, environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [] })
+    const environment = computeEnvironment(baseEnvironment, id, { body, account: enclosure.account, temporaryDirectory: temporary })
+    const enclosed = encloseLaunch(enclosure, launch, environment)
+    return runner.start({ launch: enclosed, environment: enclosed.environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [], enter: enclosure.enter, sweep: () => this.#sweep(id, prepared) })
   }
 
   /** What ended, against what the order expects to be written. */
   async report(order: Order, result: RunResult): Promise<RunReport> {
     const missingFile = (order.body.captures ?? []).find((name) => !result.files.some((file) => file.name === name)) ?? null
-    return { ...result, missingFile, pattern: await this.#matchOutput(order, result) }
+    return { ...result, missingFile, pattern: await this.#matchOutput(order, result), limits: this.#prepared.get(order.id)?.enclosure.held ?? null }
+  }
+
+  /** A job that has ended takes along what it has started, in whatever group or session. */
+  async #sweep(id: IndicationId, { enclosure }: Prepared): Promise<void> {
+    const { killOrphans, isolation, log } = this.#deps
+    const orphans = await killOrphans(new Set([id]))
+    await isolation.end(enclosure)
+    if (orphans > 0) log.info('processes that an order had left were killed', { indication: id, orphans })
   }
 
   async #matchOutput({ id, body }: Order, { exitCode, stdout }: RunResult): Promise<RunReport['pattern']> {

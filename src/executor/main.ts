@@ -23,6 +23,7 @@ import type { Output } from '../record/statement.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
 import { createMachine } from './child-machine.ts'
+import { createIsolation } from './child-isolation.ts'
 import { ChildRunner } from './child-runner.ts'
 import { createScan, scanNothing } from './child-scanner.ts'
 import { ExecutorDriver, type DriverDeps } from './driver.ts'
@@ -106,7 +107,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
     {
       mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,
       verifier: new Verifier(chain, body, new Set(formats.keys())),
-      cache: await FileCache.open(home.paths.cache),
+      cache: await FileCache.open(home.paths.cache, home.paths.sharedJobs),
       runner: new ChildRunner(systemTimers, outputs),
       executables: fileExecutables,
       machine: createMachine(home.paths.home, environment),
@@ -114,6 +115,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       killOrphans: (orders) => killOrphans(signer.key, orders),
       noteAhead: (createdAt) => newestStart.note(createdAt),
       succession: launcher === null ? null : { slots: launcher.slots, handOver, files: new FileReleaseFiles(fileURLToPath(new URL('.', import.meta.url)), process.execPath, log), keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
+      isolation: createIsolation({ executor: signer.key, limits: home.config.jobLimits, executables: fileExecutables, environment }),
       baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
       clock: systemClock,

@@ -1,6 +1,7 @@
 /** What came of a run, judged against what the order expects. Pure. */
 import type { Millis } from '../base/brand.ts'
 import type { Expected } from '../record/indication.ts'
+import type { HeldLimits } from '../record/isolation.ts'
 import type { CapturedFile, ExecutorState, Output } from '../record/statement.ts'
 
 /** How a run ended, as the runner saw it. */
@@ -16,10 +17,12 @@ export interface RunReport {
   readonly missingFile: string | null
   /** Whether stdout matches the expected pattern; `matched` where none is expected. */
   readonly pattern: 'matched' | 'unmatched' | 'too-slow'
+  /** What it was held to; null without limits. */
+  readonly limits: HeldLimits | null
 }
 
 /** Where no process was, or none is told of. */
-export const noRun: RunReport = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null, files: [], missingFile: null, pattern: 'matched' }
+export const noRun: RunReport = { exitCode: null, signal: null, spawnError: null, stdout: null, stderr: null, files: [], missingFile: null, pattern: 'matched', limits: null }
 
 /** Why the machine ended a run before its time. */
 export type Ending = 'timed-out' | 'cancelled' | 'interrupted'

@@ -14,8 +14,8 @@ export interface Disk {
 
 /** What an executor can find out about its machine. */
 export interface Machine {
-  /** What the program says with `--version`; undefined where it says none. */
-  versionOf(file: string): Promise<string | undefined>
+  /** What the program says with `--version`, called behind `enter`; undefined where it says none. */
+  versionOf(file: string, enter: readonly string[]): Promise<string | undefined>
   /** The file system of a path, or of the node's home; undefined where there is no such path. */
   diskOf(path: string | null): Promise<Disk | undefined>
   facts(): Promise<Facts>
@@ -25,13 +25,19 @@ const missing = (detail: string): Rejected => reject('prerequisite-missing', det
 
 export const missingExecutable = (name: string): Rejected => missing(name.includes('/') ? `no executable ${name}` : `no executable ${name} in the PATH of this node`)
 
+/** Where an order's programs are looked for, and what makes its user of a program, which must not run as the executor's. */
+export interface Standing {
+  readonly searchPath: string
+  readonly enter: readonly string[]
+}
+
 /** Errors: `prerequisite-missing`, for the first that is. */
-export const checkPrerequisites = async (machine: Machine, executables: Executables, demanded: Prerequisites, searchPath: string): Promise<Result<null>> => {
+export const checkPrerequisites = async (machine: Machine, executables: Executables, demanded: Prerequisites, { searchPath, enter }: Standing): Promise<Result<null>> => {
   for (const name of demanded.executables) if ((await executables.find(name, searchPath)) === undefined) return missingExecutable(name)
   for (const [name, least] of Object.entries(demanded.versions ?? {})) {
     const file = await executables.find(name, searchPath)
     if (file === undefined) return missingExecutable(name)
-    const version = await machine.versionOf(file)
+    const version = await machine.versionOf(file, enter)
     if (version === undefined) return missing(`${name} does not say its version; at least ${least} is needed`)
     if (compareVersions(version, least) === -1) return missing(`${name} is of version ${version}, at least ${least} is needed`)
   }

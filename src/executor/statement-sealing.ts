@@ -28,7 +28,8 @@ export const sealStatement = (signer: Signer, mesh: MeshId, previous: RecordId |
       detail: detail === null ? null : detail.slice(0, detailLengthMax).toWellFormed(),
       stdout: report?.stdout ?? null,
       stderr: report?.stderr ?? null,
-      ...(report === null || report.files.length === 0 ? {} : { files: [...report.files] })
+      ...(report === null || report.files.length === 0 ? {} : { files: [...report.files] }),
+      ...(report === null || report.limits === null ? {} : { limits: report.limits })
     },
     [signer]
   )

@@ -1,33 +1,58 @@
 /**
- * Ends what an executor that was killed left running: processes that carry its key and the id of one of its orders in
+ * Ends what a job that has ended, or an executor that was killed, left running: processes that carry its key and the id of one of its orders in
  * their environment, whatever group or session they are in. The same order may run on another node of this machine.
  * Looks at Linux's /proc, and finds nothing elsewhere.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { limits } from '../base/limits.ts'
 import type { IndicationId, KeyId } from '../base/brand.ts'
 
-/** Kills them, and returns how many there were. Never throws. */
+/** Kills them, until none is found, and returns how many there were. Never throws. */
 export const killOrphans = async (executor: KeyId, orders: ReadonlySet<IndicationId>): Promise<number> => {
   if (orders.size === 0) return 0
-  let count = 0
-  for (const name of await readdir('/proc').catch((): string[] => [])) {
-    if (!/^[0-9]+$/.test(name) || !(await belongsTo(name, executor, orders))) continue
-    try {
-      process.kill(Number(name), 'SIGKILL')
-      count += 1
-    } catch {
-      continue // it has ended by itself
-    }
+  const killed = new Set<string>()
+  for (let sweep = 0; sweep < limits.job.sweepsMax; sweep += 1) {
+    const before = killed.size
+    killFound(executor, orders, killed)
+    if (killed.size === before) break
+    await setImmediate() // other work goes on meanwhile
   }
-  return count
+  return killed.size
 }
 
-const belongsTo = async (processName: string, executor: KeyId, orders: ReadonlySet<IndicationId>): Promise<boolean> => {
+/**
+ * One look at all processes; those that were killed may still be ending. Not by the thread pool, where each of these reads
+ * would stand in line with the journal's: at some 15 µs a process, the wait would be most of it.
+ */
+const killFound = (executor: KeyId, orders: ReadonlySet<IndicationId>, killed: Set<string>): void => {
+  for (const name of listProcesses()) if (!killed.has(name) && belongsTo(name, executor, orders) && kill(name)) killed.add(name)
+}
+
+const listProcesses = (): string[] => {
   try {
-    const variables = (await readFile(`/proc/${processName}/environ`, 'latin1')).split('\0')
+    return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))
+  } catch {
+    return [] // not Linux
+  }
+}
+
+/** False when it has ended by itself. */
+const kill = (processName: string): boolean => {
+  try {
+    process.kill(Number(processName), 'SIGKILL')
+    return true
+  } catch {
+    return false
+  }
+}
+
+const belongsTo = (processName: string, executor: KeyId, orders: ReadonlySet<IndicationId>): boolean => {
+  try {
+    const variables = readFileSync(`/proc/${processName}/environ`, 'latin1').split('\0')
     return variables.includes(`WRIT_EXECUTOR=${executor}`) && variables.some((variable) => variable.startsWith(prefix) && orders.has(variable.slice(prefix.length) as IndicationId))
   } catch {
-    return false // ended, or another user's: a job of ours is neither
+    return false // ended, or not ours to look at: a job of ours is neither
   }
 }
 

@@ -8,6 +8,7 @@ import { decodeOwn, encodeCbor } from '../base/codec.ts'
 import { isNotAttempted, type State } from './views.ts'
 import type { IndicationId, KeyId, Millis, RecordId } from '../base/brand.ts'
 import type { Receipt } from '../record/entry.ts'
+import type { HeldLimits } from '../record/isolation.ts'
 import type { CapturedFile, Output, StatementBody } from '../record/statement.ts'
 
 export interface Fact {
@@ -23,6 +24,8 @@ export interface Fact {
   readonly stderr: Output | null
   /** Absent where no files were captured. */
   readonly files?: CapturedFile[]
+  /** Absent where nothing ran, or without limits. */
+  readonly limits?: HeldLimits
   /** The entry that says so. */
   readonly entry: RecordId
 }
@@ -55,6 +58,7 @@ export const factOfExecutor = (statement: StatementBody, entry: RecordId): Fact 
   stdout: statement.stdout,
   stderr: statement.stderr,
   ...(statement.files === undefined ? {} : { files: statement.files }),
+  ...(statement.limits === undefined ? {} : { limits: statement.limits }),
   entry
 })
 

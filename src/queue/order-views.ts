@@ -104,8 +104,8 @@ const rowOf = ({ nodes, orders }: Pick<ViewDeps, 'nodes' | 'orders'>, order: Ord
   const state = viewState(cell?.state ?? 'queued', body, now, cancel !== undefined)
   const shared = { agent: member.key, agentName: nodes.displayName(member), indication: id, name: body.name, state }
   if (cell !== undefined && cell.state === state) {
-    const { at, startedAt, exitCode, signal, code, detail, stdout, stderr, files } = cell
-    return { ...shared, at, startedAt, exitCode, signal, code, detail, stdout, stderr, ...(files === undefined ? {} : { files }) }
+    const { at, startedAt, exitCode, signal, code, detail, stdout, stderr, files, limits: held } = cell
+    return { ...shared, at, startedAt, exitCode, signal, code, detail, stdout, stderr, ...(files === undefined ? {} : { files }), ...(held === undefined ? {} : { limits: held }) }
   }
   const at = state === 'queued' ? body.createdAt : state === 'cancelled' ? (cancel?.body.at ?? body.createdAt) : body.expiresAt
   return { ...shared, at, startedAt: null, exitCode: null, signal: null, code: null, detail: null, stdout: null, stderr: null }

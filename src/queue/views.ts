@@ -2,6 +2,7 @@
  * What the queues show to a reader: rows that operators, the library and the endpoint's protocols speak of.
  */
 import type { IndicationId, KeyId, Millis } from '../base/brand.ts'
+import type { HeldLimits } from '../record/isolation.ts'
 import type { CapturedFile, Output } from '../record/statement.ts'
 import type { Labels, Role } from '../record/invite.ts'
 
@@ -34,6 +35,8 @@ export interface QueueRow {
   readonly stderr: Output | null
   /** Absent where no files were captured. */
   readonly files?: CapturedFile[]
+  /** What the run was held to; absent where nothing ran, or without limits. */
+  readonly limits?: HeldLimits
 }
 
 /** One indication over all of its targets. */

@@ -4,13 +4,23 @@
 import * as v from 'valibot'
 import { countSchema, keyIdSchema, millisSchema, nodeNameSchema, recordIdSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
+import { networks } from './isolation.ts'
 import type { RecordKind } from './record.ts'
+
+const grantedUserSchema = v.pipe(v.string(), v.regex(/^(?:\*|[A-Za-z_][A-Za-z0-9_.-]{0,31})$/, 'neither * nor the name of a user'))
 
 const grantSchema = v.strictObject({
   /** Formats that may be ordered; `*` stands for all. */
   formats: v.pipe(v.array(textSchema(64)), v.minLength(1), v.maxLength(64)),
   /** Selector on labels; empty for every node. */
-  on: textSchema(limits.indication.selectorLengthMax)
+  on: textSchema(limits.indication.selectorLengthMax),
+  /**
+   * Whom jobs may run as: an order must name one of these. `*` stands for every user, and for the executor's own where none
+   * is named. Absent: that one alone.
+   */
+  users: v.exactOptional(v.pipe(v.array(grantedUserSchema), v.minLength(1), v.maxLength(64))),
+  /** `none`: orders may ask for no network; without `host` beside it they must. Absent: `host` alone. */
+  networks: v.exactOptional(v.pipe(v.array(v.picklist(networks)), v.minLength(1), v.maxLength(2)))
 })
 
 const charterSchema = v.strictObject({

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { bytesSchema, countSchema, keyIdSchema, meshIdSchema, millisSchema, nonceSchema, sha256Schema, textMapSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
+import { jobLimitsSchema, userNameSchema } from './isolation.ts'
 import type { RecordKind } from './record.ts'
 
 const { indication: bounds } = limits
@@ -72,6 +73,12 @@ const indicationSchema = v.strictObject({
   options: v.exactOptional(textMapSchema(bounds.optionsMax, variableNameSchema, textSchema(bounds.valueBytesMax))),
   /** Files that the run must leave, which are kept as its output is; relative to its working directory. */
   captures: v.exactOptional(v.pipe(v.array(captureSchema), v.minLength(1), v.maxLength(bounds.capturesMax))),
+  /** What its job may take; what is not named here the node decides. */
+  limits: v.exactOptional(jobLimitsSchema),
+  /** Whom its job runs as, instead of the executor's own user. */
+  user: v.exactOptional(userNameSchema),
+  /** Its job reaches no network. */
+  network: v.exactOptional(v.literal('none')),
   target: targetSchema,
   prerequisites: prerequisitesSchema,
   expected: expectedSchema,

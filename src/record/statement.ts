@@ -7,6 +7,7 @@ import * as v from 'valibot'
 import { bytesSchema, countSchema, indicationIdSchema, keyIdSchema, meshIdSchema, millisSchema, recordIdSchema, textSchema } from '../base/schema.ts'
 import { limits } from '../base/limits.ts'
 import { accept, type Result } from '../base/result.ts'
+import { heldLimitsSchema } from './isolation.ts'
 import type { CheckSignature } from './keys.ts'
 import type { RecordKind, Sealed, Verified } from './record.ts'
 import { verifyLinked } from './vouching.ts'
@@ -47,7 +48,9 @@ const statementSchema = v.strictObject({
   stdout: v.nullable(outputSchema),
   stderr: v.nullable(outputSchema),
   /** The files that the order names and its run has left; absent where there are none. */
-  files: v.exactOptional(capturedFilesSchema)
+  files: v.exactOptional(capturedFilesSchema),
+  /** What the run was held to; absent where it had no limits. */
+  limits: v.exactOptional(heldLimitsSchema)
 })
 
 export type ExecutorState = (typeof executorStates)[number]

@@ -38,6 +38,7 @@ export const homePaths = (home: string) => ({
   journal: join(home, 'executor', 'journal'),
   newestStart: join(home, 'executor', 'newest-start'),
   cache: join(home, 'executor', 'cache'),
+  sharedJobs: join(home, 'jobs'),
   releases: join(home, 'executor', 'releases'),
   run: join(home, 'run'),
   status: join(home, 'run', 'status.json'),
@@ -69,7 +70,7 @@ export const saveConfig = (paths: HomePaths, config: HomeConfigDraft): void => w
 
 /** Directories that may be there; single files are looked at when they are read. */
 const guardedParts = [
-  'root', 'run',
+  'root', 'run', 'jobs',
   'admin', 'admin/keys', 'admin/log', 'admin/blocks',
   'agent', 'agent/keys', 'agent/state', 'agent/blocks', 'agent/outputs',
   'executor', 'executor/keys', 'executor/journal', 'executor/cache', 'executor/releases'

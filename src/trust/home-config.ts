@@ -6,6 +6,7 @@ import { keyIdSchema, meshIdSchema, millisSchema, nodeNameSchema, textSchema } f
 import { limits } from '../base/limits.ts'
 import { builtInFormats } from '../record/format-options.ts'
 import { roleSchema } from '../record/invite.ts'
+import { jobLimitsSchema, limitNames } from '../record/isolation.ts'
 
 export const addressSchema = v.pipe(
   textSchema(256),
@@ -33,6 +34,11 @@ const scannerSchema = v.strictObject({
   infectedExitCodes: v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255))), v.minLength(1)), [1])
 })
 
+const nodeLimitsSchema = v.pipe(
+  v.strictObject({ default: v.exactOptional(jobLimitsSchema), max: v.exactOptional(jobLimitsSchema) }),
+  v.check(({ default: usual, max }) => limitNames.every((name) => (usual?.[name] ?? 0) <= (max?.[name] ?? Infinity)), 'a default is above its max')
+)
+
 const nodeConfigSchema = v.strictObject({
   kind: v.literal('node'),
   ...common,
@@ -50,12 +56,15 @@ const nodeConfigSchema = v.strictObject({
   formats: v.optional(v.record(formatNameSchema, v.strictObject({ command: commandSchema })), {}),
   /** Asked about each payload before anything of it runs; null for none. */
   scanner: v.optional(v.nullable(scannerSchema), null),
+  /** What each job may take where its order says nothing, and what orders may ask for at most. */
+  jobLimits: v.optional(nodeLimitsSchema, {}),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info')
 })
 
 export const homeConfigSchema = v.variant('kind', [adminConfigSchema, nodeConfigSchema])
 
 export type Scanner = v.InferOutput<typeof scannerSchema>
+export type NodeLimits = v.InferOutput<typeof nodeLimitsSchema>
 export type EndpointAddress = v.InferOutput<typeof endpointAddressSchema>
 export type AdminConfig = v.InferOutput<typeof adminConfigSchema>
 export type NodeConfig = v.InferOutput<typeof nodeConfigSchema>

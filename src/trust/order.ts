@@ -9,7 +9,7 @@ import { controlKind, type CancelBody, type ControlBody } from '../record/contro
 import { indicationKind, type IndicationBody, type Target } from '../record/indication.ts'
 import { decodeRecord, verifyRecordSync, type Verified } from '../record/record.ts'
 import { matchesSelector, parseSelector, type Selectable } from './selector.ts'
-import type { CharterBody } from '../record/charter.ts'
+import type { CharterBody, Grant } from '../record/charter.ts'
 import type { CharterChain } from './charter-chain.ts'
 import type { IndicationId, KeyId, Millis } from '../base/brand.ts'
 
@@ -47,20 +47,31 @@ export const compileTarget = (target: Target): ((node: Targetable) => boolean) =
   return (node) => selector.ok && node.enrolledAt <= target.enrolledUntil && matchesSelector(selector.value, node)
 }
 
-/** Whether an admin may give orders of this format to this node. */
-export const isAuthorised = (charter: CharterBody, admin: KeyId, format: string, node: Selectable): boolean =>
+/** What of an order a charter's grants are about. */
+export type Asked = Pick<IndicationBody, 'format' | 'user' | 'network'>
+
+/** Whether an admin may give such orders to this node. */
+export const isAuthorised = (charter: CharterBody, admin: KeyId, asked: Asked, node: Selectable): boolean =>
   charter.admins.some(
     ({ key, may }) =>
       key === admin &&
-      may.some(({ formats, on }) => {
-        const selector = parseSelector(on)
-        return (formats.includes('*') || formats.includes(format)) && selector.ok && matchesSelector(selector.value, node)
+      may.some((grant) => {
+        const selector = parseSelector(grant.on)
+        return grants(grant, asked) && selector.ok && matchesSelector(selector.value, node)
       })
   )
 
+const grants = ({ formats, users, networks = ['host'] }: Grant, { format, user, network }: Asked): boolean => {
+  const maySayUser = users === undefined ? user === undefined : users.includes('*') || (user !== undefined && users.includes(user))
+  return (formats.includes('*') || formats.includes(format)) && maySayUser && networks.includes(network ?? 'host')
+}
+
+/** For messages: `command as www-data without network`. */
+export const describeAsked = ({ format, user, network }: Asked): string => `${format}${user === undefined ? '' : ` as ${user}`}${network === undefined ? '' : ' without network'}`
+
 /** A cancel counts from the order's own admin, and from any admin who might have given the order on this node. */
 export const isAuthorisedControl = (chain: CharterChain, control: CancelBody, indication: IndicationBody, node: Selectable): boolean =>
-  control.mesh === chain.mesh && isAuthorised(chain.current, control.admin, indication.format, node)
+  control.mesh === chain.mesh && isAuthorised(chain.current, control.admin, indication, node)
 
 /** What needs no node to be judged. Errors: `wrong-mesh`, `not-an-admin`, `charter-behind`, `charter-expired`, `bad-validity`, `bad-location`, `bad-selector`, `bad-pattern`. */
 export const judgeIndication = (chain: CharterChain, indication: IndicationBody, now: Millis): Result<null> => {
@@ -93,7 +104,7 @@ export const judgeOrder = (context: OrderContext, indication: IndicationBody): R
   const general = judgeIndication(chain, indication, now)
   if (!general.ok) return general
   if (!isTarget(indication.target, self)) return reject('not-a-target', 'the order is not meant for this node')
-  if (!isAuthorised(chain.current, indication.admin, indication.format, self)) return reject('not-authorised', `the charter does not let this admin order ${indication.format} on ${self.name}`)
+  if (!isAuthorised(chain.current, indication.admin, indication, self)) return reject('not-authorised', `the charter does not let this admin order ${describeAsked(indication)} on ${self.name}`)
   if (!formats.has(indication.format)) return reject('unknown-format', `this node has no plug-in for the format ${indication.format}`)
   return judgeFreshness(indication, now)
 }

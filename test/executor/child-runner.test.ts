@@ -16,6 +16,8 @@ interface Shell {
   run(script: string): Run
 }
 
+const alone = { enter: [], sweep: () => Promise.resolve() }
+
 /** Runs shell scripts. */
 const openShell = async (t: ExecutionContext, timers: Timers = systemTimers, outputsBytesMax?: number): Promise<Shell> => {
   const directory = await temporaryDirectory(t)
@@ -24,7 +26,7 @@ const openShell = async (t: ExecutionContext, timers: Timers = systemTimers, out
   return {
     directory,
     outputs,
-    run: (script) => runner.start({ launch: { file: '/bin/sh', args: ['-c', script] }, environment: { PATH: process.env['PATH'] ?? '' }, workDirectory: directory, captureDirectory: directory, captures: [] })
+    run: (script) => runner.start({ launch: { file: '/bin/sh', args: ['-c', script] }, environment: { PATH: process.env['PATH'] ?? '' }, workDirectory: directory, captureDirectory: directory, captures: [], ...alone })
   }
 }
 
@@ -155,7 +157,7 @@ test('an escaped grandchild that goes on writing is not listened to for ever', a
 test('a program that is not there, and a directory that is not there, are results', async (t) => {
   const { outputs, directory } = await openShell(t)
   const runner = new ChildRunner(systemTimers, outputs)
-  const request = { launch: { file: '/no/such/file', args: [] }, environment: {}, workDirectory: directory, captureDirectory: directory, captures: [] }
+  const request = { launch: { file: '/no/such/file', args: [] }, environment: {}, workDirectory: directory, captureDirectory: directory, captures: [], ...alone }
   const missing = runner.start(request)
   missing.signal('SIGTERM')
   t.regex((await missing.ended).spawnError ?? '', /ENOENT/)

@@ -14,7 +14,7 @@ const { bytes, ref } = payloadOf(Buffer.from('#!/bin/sh\nexit 0\n'))
 
 test('bytes in parts become an executable file in a directory that nobody else may enter', async (t) => {
   const directory = await temporaryDirectory(t)
-  const cache = await FileCache.open(directory)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'))
   await cache.begin(id, ref)
   t.true((await cache.append(id, 0, bytes.slice(0, 5))).ok)
   t.true((await cache.append(id, 5, bytes.slice(5))).ok)
@@ -34,7 +34,7 @@ test('bytes in parts become an executable file in a directory that nobody else m
 const isRefused = test.macro({
   async exec(t, parts: readonly (readonly [offset: number, bytes: Uint8Array])[]) {
     const directory = await temporaryDirectory(t)
-    const cache = await FileCache.open(directory)
+    const cache = await FileCache.open(directory, path.join(directory, 'shared'))
     await cache.begin(id, ref)
     const codes: string[] = []
     for (const [offset, part] of parts) {
@@ -57,7 +57,8 @@ test('a part twice', isRefused, [[0, bytes.slice(0, 4)], [0, bytes.slice(0, 4)]]
 test('no bytes', isRefused, [])
 
 test('any cut of the right bytes is accepted, any changed byte is not', async (t) => {
-  const cache = await FileCache.open(await temporaryDirectory(t))
+  const directory = await temporaryDirectory(t)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'))
   const cuts = fc.uniqueArray(fc.nat(bytes.length), { maxLength: 5 }).map((places) => [0, bytes.length].concat(places).sort((left, right) => left - right))
   await fc.assert(
     fc.asyncProperty(cuts, fc.option(fc.nat(bytes.length - 1)), async (places, changed) => {
@@ -72,7 +73,8 @@ test('any cut of the right bytes is accepted, any changed byte is not', async (t
 })
 
 test('a payload that is begun again forgets what came before', async (t) => {
-  const cache = await FileCache.open(await temporaryDirectory(t))
+  const directory = await temporaryDirectory(t)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'))
   await cache.begin(id, ref)
   await cache.append(id, 0, bytes.slice(0, 9))
   await cache.begin(id, ref)
@@ -81,7 +83,8 @@ test('a payload that is begun again forgets what came before', async (t) => {
 })
 
 test('all payloads together stay within the bound, and a discard makes room', async (t) => {
-  const cache = await FileCache.open(await temporaryDirectory(t), ref.sizeBytes + 1)
+  const directory = await temporaryDirectory(t)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'), ref.sizeBytes + 1)
   t.true((await cache.begin(id, ref)).ok)
   const refused = await cache.begin(other, ref)
   t.is(refused.ok ? '' : refused.code, 'cache-full')
@@ -92,15 +95,15 @@ test('all payloads together stay within the bound, and a discard makes room', as
 
 test('a start empties the cache of an earlier life', async (t) => {
   const directory = await temporaryDirectory(t)
-  const cache = await FileCache.open(directory)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'))
   const { work } = await cache.prepareWorkspace(id)
   await writeFile(path.join(work, 'left'), 'over')
-  await FileCache.open(directory)
+  await FileCache.open(directory, path.join(directory, 'shared'))
   t.deepEqual(await readdir(path.join(directory, 'jobs')), [])
 })
 
 test('a cache that cannot be written is an error that says where', async (t) => {
   const directory = await temporaryDirectory(t)
   await writeFile(path.join(directory, 'file'), '')
-  await t.throwsAsync(FileCache.open(path.join(directory, 'file')), { code: 'cache-unusable', message: /file/ })
+  await t.throwsAsync(FileCache.open(path.join(directory, 'file'), path.join(directory, 'shared')), { code: 'cache-unusable', message: /file/ })
 })

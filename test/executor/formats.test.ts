@@ -101,7 +101,7 @@ test('programs are found by name and by path, when they are files that may be ex
 test('an order cannot take the names that Writ gives', (t) => {
   const { key } = signerFromSeed(new Uint8Array(32))
   const { id, indication } = commandOrder(['true'], { parameters: { path: 'p' }, environment: { PATH: '/opt/bin', WRIT_INDICATION: 'forged', WRIT_EXECUTOR: 'forged', WRIT_PARAM_PATH: 'forged' } })
-  t.deepEqual(computeEnvironment({ executor: key, path: '/bin', home: '/root', lang: 'C' }, id, indication.body, '/tmp/x'), {
+  t.deepEqual(computeEnvironment({ executor: key, path: '/bin', home: '/root', lang: 'C' }, id, { body: indication.body, account: null, temporaryDirectory: '/tmp/x' }), {
     PATH: '/opt/bin', HOME: '/root', LANG: 'C', TMPDIR: '/tmp/x', WRIT_INDICATION: id, WRIT_EXECUTOR: key, WRIT_PARAM_PATH: 'p'
   })
 })

@@ -66,7 +66,8 @@ const takeIn = async (t: ExecutionContext, { running, next, from = running, spoi
   const content = contentOver(blocks, peers)
   const indication = orderOf(mesh, { format: 'release', payload: ref })
   const order: Order = { id: indication.id, body: indication.body, bundle: { indication: indication.bytes, controls: [], payload: null } }
-  const cache = await FileCache.open(await temporaryDirectory(t))
+  const directory = await temporaryDirectory(t)
+  const cache = await FileCache.open(directory, path.join(directory, 'shared'))
   const { promise, resolve } = Promise.withResolvers<string>()
   let rounds = 0
   const bring = async (ranges: readonly ByteRange[]): Promise<void> => {

@@ -13,7 +13,7 @@ import type { IndicationBody } from '../../src/record/indication.ts'
 import type { RunReport } from '../../src/executor/outcome.ts'
 import type { ExecutorState, StatementBody } from '../../src/record/statement.ts'
 
-export const success: RunReport = { exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null, files: [], missingFile: null, pattern: 'matched' }
+export const success: RunReport = { exitCode: 0, signal: null, spawnError: null, stdout: null, stderr: null, files: [], missingFile: null, pattern: 'matched', limits: null }
 
 type Record = { kind: 'accepted' } | { kind: 'started'; attempts: number; startedAt: Millis } | { kind: 'started-before' } | { kind: 'finished' }
 

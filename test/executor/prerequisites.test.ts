@@ -23,7 +23,7 @@ const isMet = test.macro({
   async exec(t, change: Partial<Prerequisites>, detail: RegExp | null) {
     const demanded = { executables: [], ...change }
     t.true(checkShape(prerequisitesSchema, demanded).ok)
-    const checked = await checkPrerequisites(machine, executables, demanded, '/bin')
+    const checked = await checkPrerequisites(machine, executables, demanded, { searchPath: '/bin', enter: [] })
     if (detail === null) return t.true(checked.ok, checked.ok ? '' : checked.detail)
     t.like(checked, { ok: false, code: 'prerequisite-missing' })
     return t.regex(checked.ok ? '' : checked.detail, detail)
@@ -83,9 +83,9 @@ test('a program is asked for its version, and one that fails or hangs says none'
     return file
   }
   const real = createMachine(directory, { PATH: '/usr/bin:/bin' })
-  t.is(await real.versionOf(await program('good', '#!/bin/sh\n[ "$1" = --version ] && echo good 1.2.3 >&2\n')), '1.2.3')
-  t.is(await real.versionOf(await program('bad', '#!/bin/sh\necho bad 1.2.3\nexit 1\n')), undefined)
-  t.is(await real.versionOf(path.join(directory, 'none')), undefined)
+  t.is(await real.versionOf(await program('good', '#!/bin/sh\n[ "$1" = --version ] && echo good 1.2.3 >&2\n'), []), '1.2.3')
+  t.is(await real.versionOf(await program('bad', '#!/bin/sh\necho bad 1.2.3\nexit 1\n'), []), undefined)
+  t.is(await real.versionOf(path.join(directory, 'none'), []), undefined)
   t.true(((await real.diskOf(null))?.freeBytes ?? 0) > 0)
   t.is(await real.diskOf(path.join(directory, 'none')), undefined)
   const facts = await real.facts()

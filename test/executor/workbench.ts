@@ -6,6 +6,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MemoryStore } from '../../src/base/memory-store.ts'
 import { systemTimers } from '../../src/base/system-clock.ts'
+import { createIsolation, type Isolation } from '../../src/executor/child-isolation.ts'
 import { createMachine } from '../../src/executor/child-machine.ts'
 import { createScan, scanNothing } from '../../src/executor/child-scanner.ts'
 import { ChildRunner, type Runner } from '../../src/executor/child-runner.ts'
@@ -15,6 +16,7 @@ import { fileExecutables } from '../../src/executor/file-executables.ts'
 import { FileOutputs } from '../../src/executor/file-output.ts'
 import { Journal } from '../../src/executor/journal.ts'
 import { createFormats } from '../../src/executor/system-formats.ts'
+import { killOrphans } from '../../src/executor/system-orphans.ts'
 import { Verifier } from '../../src/executor/verification.ts'
 import { outputsOf } from '../../src/record/statement.ts'
 import { controlKind } from '../../src/record/control.ts'
@@ -28,7 +30,7 @@ import type { Succession } from '../../src/executor/updates.ts'
 import type { KeyValueStore } from '../../src/base/key-value-store.ts'
 import type { JobMachineOptions } from '../../src/executor/job-events.ts'
 import type { Machine } from '../../src/executor/prerequisites.ts'
-import type { NodeConfig, Scanner } from '../../src/trust/home-config.ts'
+import type { NodeConfig, NodeLimits, Scanner } from '../../src/trust/home-config.ts'
 import type { Bundle } from '../../src/record/bundle.ts'
 import type { IndicationBody } from '../../src/record/indication.ts'
 import type { Signer } from '../../src/record/keys.ts'
@@ -55,6 +57,8 @@ export interface WorkbenchSettings {
   readonly machine?: Partial<Machine>
   readonly scanner?: Scanner
   readonly formats?: NodeConfig['formats']
+  readonly isolation?: Isolation
+  readonly limits?: NodeLimits
   readonly noteAhead?: (createdAt: number) => void
   readonly succession?: Succession
 }
@@ -94,13 +98,14 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
     {
       mesh: mesh.mesh, signer: node.executor, journal, outputs, timers,
       verifier: new Verifier(settings.chain ?? mesh.chain, node.credential.body, new Set(formats.keys())),
-      cache: await FileCache.open(directory),
+      cache: await FileCache.open(directory, path.join(directory, 'shared')),
       runner: settings.runner?.(runner) ?? runner,
       formats,
       executables: fileExecutables,
       machine: { ...createMachine(directory, environment), ...settings.machine },
       scan: settings.scanner === undefined ? scanNothing : createScan(settings.scanner, fileExecutables, environment),
-      killOrphans: () => Promise.resolve(0),
+      killOrphans: (orders) => killOrphans(node.executor.key, orders),
+      isolation: settings.isolation ?? createIsolation({ executor: node.executor.key, limits: settings.limits ?? {}, executables: fileExecutables, environment }),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       noteAhead: settings.noteAhead ?? (() => undefined),
       saveCharters: (chain) => void saved.push(chain),

@@ -56,6 +56,11 @@ test('priority 9', ordersWith, { priority: 9 }, true)
 test('priority 10', ordersWith, { priority: 10 }, false)
 test('an exit code that no process has', ordersWith, { expected: { exitCode: 256, output: null } }, false)
 test('charter version 0', ordersWith, { charterVersion: 0 }, false)
+test('limits, a user and no network', ordersWith, { limits: { memoryBytes: limits.job.memoryBytesMin, processes: 1, cpuPercent: 1 }, user: 'www-data', network: 'none' }, true)
+test('limits that name none, which has another form', ordersWith, { limits: {} }, false)
+test('no processes', ordersWith, { limits: { processes: 0 } }, false)
+test('a user that is an option', ordersWith, { user: '--help' }, false)
+test('the network of the host, which has another form', ordersWith, { network: 'host' }, false)
 test('an unknown field', ordersWith, { shell: true }, false)
 
 test('an order for as many nodes as there may be stays below its size', (t) => {

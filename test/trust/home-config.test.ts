@@ -17,3 +17,8 @@ const jobsAtOnce = test.macro((t, concurrentJobs: number, isAllowed: boolean) =>
 test('no job at once is no node', jobsAtOnce, 0, false)
 test('as many jobs at once as may be', jobsAtOnce, limits.executor.concurrentJobsMax, true)
 test('one job more at once', jobsAtOnce, limits.executor.concurrentJobsMax + 1, false)
+
+test('a default limit of jobs may be the maximum, and not above it', (t) => {
+  const isAllowed = (processes: number): boolean => checkShape(homeConfigSchema, { ...draft, jobLimits: { default: { processes }, max: { processes: 5, cpuPercent: 50 } } }).ok
+  t.deepEqual([isAllowed(5), isAllowed(6)], [true, false])
+})

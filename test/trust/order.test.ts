@@ -5,7 +5,7 @@ import { utf8 } from '../../src/base/bytes.ts'
 import { controlKind, type CancelBody } from '../../src/record/control.ts'
 import { sealRecord, type Verified } from '../../src/record/record.ts'
 import {
-  compilePattern, isAuthorised, isAuthorisedControl, isTarget, judgeFreshness, judgeIndication, judgeOrder, openControl, openIndication, type OrderContext, type Targetable
+  compilePattern, isAuthorised, isAuthorisedControl, isTarget, judgeFreshness, judgeIndication, judgeOrder, openControl, openIndication, type Asked, type OrderContext, type Targetable
 } from '../../src/trust/order.ts'
 import { keyFor, TestMesh } from '../fixtures/mesh.ts'
 import { commandPayload, orderBody, orderOf } from '../fixtures/orders.ts'
@@ -99,7 +99,7 @@ test('a node that shares only its name with a listed one', targets, { kind: 'nod
 const authorises = test.macro({
   exec(t, may: readonly Grant[], expected: boolean) {
     const admins = [{ key: keyFor('first').key, name: 'first', may: [{ formats: ['*'], on: '' }] }, { key: mesh.admin.key, name: 'admin', may: [...may] }]
-    t.is(isAuthorised({ ...mesh.chain.current, admins }, mesh.admin.key, 'command', self), expected)
+    t.is(isAuthorised({ ...mesh.chain.current, admins }, mesh.admin.key, { format: 'command' }, self), expected)
   },
   title: (name = '', _may, expected) => `an admin with ${name} ${expected ? 'may' : 'may not'} order a command`
 })
@@ -113,6 +113,27 @@ test('a grant for other labels', authorises, [{ formats: ['*'], on: 'role=db' }]
 test('a grant that cannot be read', authorises, [{ formats: ['*'], on: '=' }], false)
 test('one grant for the format and one for the labels', authorises, [{ formats: ['command'], on: 'role=db' }, { formats: ['script'], on: 'role=web' }], false)
 test('a second grant that fits', authorises, [{ formats: ['script'], on: '' }, { formats: ['command'], on: 'role=web' }], true)
+
+const authorisesAsked = test.macro({
+  exec(t, grant: Partial<Grant>, asked: Partial<Asked>, expected: boolean) {
+    const admins = [{ key: mesh.admin.key, name: 'admin', may: [{ formats: ['*'], on: '', ...grant }] }]
+    const charter = { ...mesh.chain.current, admins }
+    t.is(isAuthorised(charter, mesh.admin.key, { format: 'command', ...asked }, self), expected)
+    const verdict = judgeOrder({ chain: { ...mesh.chain, current: charter }, self, formats: new Set(['command']), now: mesh.now }, orderOf(mesh, asked).body)
+    t.is(verdict.ok ? null : verdict.code, expected ? null : 'not-authorised')
+  },
+  title: (_, grant, asked, expected) => `a grant of ${JSON.stringify(grant)} ${expected ? 'allows' : 'does not allow'} ${JSON.stringify(asked)}`
+})
+test(authorisesAsked, {}, { user: 'www' }, false)
+test(authorisesAsked, {}, { network: 'none' }, false)
+test(authorisesAsked, { users: ['www'] }, { user: 'www' }, true)
+test(authorisesAsked, { users: ['www'] }, { user: 'root' }, false)
+test(authorisesAsked, { users: ['www'] }, {}, false)
+test(authorisesAsked, { users: ['*'] }, { user: 'root' }, true)
+test(authorisesAsked, { users: ['*'] }, {}, true)
+test(authorisesAsked, { networks: ['none'] }, { network: 'none' }, true)
+test(authorisesAsked, { networks: ['none'] }, {}, false)
+test(authorisesAsked, { networks: ['host', 'none'] }, {}, true)
 
 const order = orderOf(mesh)
 const cancelOf = (change: Partial<CancelBody> = {}, signer: Signer = mesh.admin): Verified<CancelBody> => {

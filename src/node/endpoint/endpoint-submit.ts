@@ -5,7 +5,7 @@ import { WritError } from '../../base/errors.ts'
 import { limits } from '../../base/limits.ts'
 import { decodeRecord, type Sealed } from '../../record/record.ts'
 import { entryKind, type EntryBody } from '../../record/entry.ts'
-import { isAuthorised, isTarget, judgeFreshness, judgeIndication, openIndication, type Indication } from '../../trust/order.ts'
+import { describeAsked, isAuthorised, isTarget, judgeFreshness, judgeIndication, openIndication, type Indication } from '../../trust/order.ts'
 import { knownLivesOf } from './endpoint-pull.ts'
 import { submitRequestSchema, type SubmitAnswer } from '../protocol/submit.ts'
 import type { Admission } from '../network/network.ts'
@@ -79,10 +79,10 @@ const judgeSubmission = (deps: SubmitDeps, indication: Indication): void => {
   const now = deps.clock.now()
   for (const verdict of [judgeIndication(chain, body, now), judgeFreshness(body, now)]) if (!verdict.ok) throw new WritError(verdict.code, verdict.detail)
   const targets = deps.queue.profiles().filter((node) => isTarget(body.target, { ...node, peer: node.key }))
-  const forbidden = targets.filter((node) => !isAuthorised(chain.current, body.admin, body.format, node)).map(({ name }) => name)
+  const forbidden = targets.filter((node) => !isAuthorised(chain.current, body.admin, body, node)).map(({ name }) => name)
   if (forbidden.length === 0) return
   const shown = forbidden.slice(0, 5).join(', ')
-  throw new WritError('not-authorised', `the charter does not let you order ${body.format} on ${shown}${forbidden.length > 5 ? ` and ${forbidden.length - 5} more` : ''}; nothing was ordered`, { details: { nodes: forbidden.slice(0, 100) } })
+  throw new WritError('not-authorised', `the charter does not let you order ${describeAsked(body)} on ${shown}${forbidden.length > 5 ? ` and ${forbidden.length - 5} more` : ''}; nothing was ordered`, { details: { nodes: forbidden.slice(0, 100) } })
 }
 
 const holdPayload = async (deps: SubmitDeps, indication: Indication, payload: Uint8Array | null, peer: KeyId, signal: AbortSignal): Promise<void> => {

@@ -7,6 +7,7 @@ import { bytesSchema, countSchema, incarnationSchema, indicationIdSchema, keyIdS
 import { limits } from '../../base/limits.ts'
 import { states } from '../../queue/views.ts'
 import { labelsSchema, roleSchema } from '../../record/invite.ts'
+import { heldLimitsSchema } from '../../record/isolation.ts'
 import { capturedFilesSchema, outputSchema } from '../../record/statement.ts'
 import { endpointAddressSchema } from '../../trust/home-config.ts'
 
@@ -52,7 +53,8 @@ const queueRowSchema = v.strictObject({
   detail: nullableText,
   stdout: v.nullable(outputSchema),
   stderr: v.nullable(outputSchema),
-  files: v.exactOptional(capturedFilesSchema)
+  files: v.exactOptional(capturedFilesSchema),
+  limits: v.exactOptional(heldLimitsSchema)
 })
 
 const nodeRowSchema = v.strictObject({
