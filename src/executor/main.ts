@@ -139,6 +139,14 @@ const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): P
   return capture.finish()
 }
 
+const open = async (home: Home<NodeConfig>, log: Log, ends: Ends): Promise<{ readonly store: LevelStore; readonly driver: ExecutorDriver }> => {
+  const newestStart = new NewestStart(home.paths.newestStart)
+  const store = await openStore(home, newestStart, log)
+  const driver = await createDriver(home, { store, newestStart }, log, ends)
+  await driver.start()
+  return { store, driver }
+}
+
 /** The exit code. */
 const run = async (directory: string): Promise<number> => {
   const home = openNodeHome(directory)
@@ -149,19 +157,19 @@ const run = async (directory: string): Promise<number> => {
   const cancelWatch = watchLauncher(() => stopSignal.resolve())
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => undefined) // waited for below; it may come before
-  const newestStart = new NewestStart(home.paths.newestStart)
-  const store = await openStore(home, newestStart, log)
   const replaced = Promise.withResolvers<typeof handOverCode>()
   const left = (): void => void systemTimers.after(limits.executor.leaveMs, stopSignal.resolve)
-  const driver = await createDriver(home, { store, newestStart }, log, { fatal: failure.reject, left, handOver: () => replaced.resolve(handOverCode) })
-  await driver.start()
+  const opening = open(home, log, { fatal: failure.reject, left, handOver: () => replaced.resolve(handOverCode) })
+  const later = (work: (driver: ExecutorDriver) => void): void => void opening.then(({ driver }) => work(driver), () => undefined)
   const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
-    attached: (channel) => driver.attach(channel),
-    message: (message) => driver.receive(message),
-    detached: () => driver.detach()
+    attached: (channel) => later((driver) => driver.attach(channel)),
+    message: async (message) => (await opening).driver.receive(message),
+    detached: () => later((driver) => driver.detach())
   })
+  // Its start takes longer than the opening of the journal: both at once.
   agent.start()
   try {
+    const { driver } = await opening
     const isReplaced = (await Promise.race([stopSignal.promise, failure.promise, replaced.promise])) === handOverCode
     if (isReplaced) {
       log.info('another release is started', {})
@@ -174,7 +182,7 @@ const run = async (directory: string): Promise<number> => {
   } finally {
     cancelWatch()
     await agent.stop()
-    await store.close()
+    await opening.then(({ store }) => store.close(), () => undefined)
   }
 }
 
