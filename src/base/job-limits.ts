@@ -16,7 +16,10 @@ export const jobLimits = {
     /** For a captured file of another user: 16 MiB from any disk. */
     readTimeoutMs: 1 * minute,
     /** Looks for what a job has left: one that forks all the while is met again. */
-    sweepsMax: 16
+    sweepsMax: 16,
+    /** After a run as short as this, only processes are looked at that were made since: their numbers cannot have come round. */
+    youngMs: 10_000,
+    youngPidsMax: 512
   },
   tree: {
     /** Of a tree of files: a release has some dozens, a web site some thousands. */

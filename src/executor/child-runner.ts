@@ -14,6 +14,7 @@ import type { CapturedFile, Output } from '../record/statement.ts'
 import { captureFiles } from './file-captures.ts'
 import type { FileOutputs, OutputCapture } from './file-output.ts'
 import type { Launch } from './format.ts'
+import type { Birth } from './system-orphans.ts'
 
 export interface RunRequest {
   readonly launch: Launch
@@ -26,7 +27,7 @@ export interface RunRequest {
   /** What makes the job's user of a program; empty where that is this process's own. */
   readonly enter: readonly string[]
   /** Called when the main process has ended: ends what else the run has started. */
-  readonly sweep: () => Promise<void>
+  readonly sweep: (birth: Birth) => Promise<void>
 }
 
 export interface RunResult {
@@ -64,20 +65,20 @@ export class ChildRunner implements Runner {
     const { launch, environment, workDirectory } = request
     try {
       const child = spawn(launch.file, launch.args, { cwd: workDirectory, env: environment, detached: true, shell: false, stdio: ['ignore', 'pipe', 'pipe'] })
-      return { signal: (signal) => killGroup(child, signal), ended: this.#follow(child, request) }
+      return { signal: (signal) => killGroup(child, signal), ended: this.#follow(child, request, { pid: child.pid ?? 0, at: performance.now() }) }
     } catch (error) {
       return { signal: () => undefined, ended: Promise.resolve(unspawned(error)) } // an argument list that is too long, for one
     }
   }
 
-  async #follow(child: Child, { captureDirectory: directory, workDirectory, captures, enter, sweep }: RunRequest): Promise<RunResult> {
+  async #follow(child: Child, { captureDirectory: directory, workDirectory, captures, enter, sweep }: RunRequest, birth: Birth): Promise<RunResult> {
     const stdout = this.#outputs.capture(join(directory, 'stdout'))
     const stderr = this.#outputs.capture(join(directory, 'stderr'))
     const drained = Promise.all([drain(child.stdout, stdout), drain(child.stderr, stderr)])
     try {
       const [exitCode, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
       killGroup(child, 'SIGKILL')
-      await sweep()
+      await sweep(birth)
       const cancel = this.#limitDrain(child, () => stdout.sizeBytes + stderr.sizeBytes)
       const outputs = await drained
       cancel()

@@ -11,6 +11,7 @@ import { matchOutput } from './output-pattern.ts'
 import { prepareLaunch, type PreparationDeps, type Prepared } from './preparation.ts'
 import { checkFreeDisk } from './prerequisites.ts'
 import type { IndicationId } from '../base/brand.ts'
+import type { Birth } from './system-orphans.ts'
 import type { KeptOutputs } from './file-output.ts'
 import type { Log } from '../base/log.ts'
 import type { Order } from './job-events.ts'
@@ -21,7 +22,7 @@ export interface LaunchesDeps extends PreparationDeps {
   readonly runner: Runner
   readonly outputs: KeptOutputs
   /** Ends all processes of these orders, and returns how many there were. */
-  readonly killOrphans: (orders: ReadonlySet<IndicationId>) => Promise<number>
+  readonly killOrphans: (orders: ReadonlySet<IndicationId>, birth?: Birth) => Promise<number>
   readonly log: Log
 }
 
@@ -58,7 +59,7 @@ export class Launches {
     if (!payload.ok) throw new WritError(payload.code, payload.detail)
     const environment = computeEnvironment(baseEnvironment, id, { body, account: enclosure.account, temporaryDirectory: temporary })
     const enclosed = encloseLaunch(enclosure, launch, environment)
-    return runner.start({ launch: enclosed, environment: enclosed.environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [], enter: enclosure.enter, sweep: () => this.#sweep(id, prepared) })
+    return runner.start({ launch: enclosed, environment: enclosed.environment, workDirectory: work, captureDirectory: directory, captures: body.captures ?? [], enter: enclosure.enter, sweep: (birth) => this.#sweep(id, prepared, birth) })
   }
 
   /** What ended, against what the order expects to be written. */
@@ -68,9 +69,9 @@ export class Launches {
   }
 
   /** A job that has ended takes along what it has started, in whatever group or session. */
-  async #sweep(id: IndicationId, { enclosure }: Prepared): Promise<void> {
+  async #sweep(id: IndicationId, { enclosure }: Prepared, birth: Birth): Promise<void> {
     const { killOrphans, isolation, log } = this.#deps
-    const orphans = await killOrphans(new Set([id]))
+    const orphans = await killOrphans(new Set([id]), birth)
     await isolation.end(enclosure)
     if (orphans > 0) log.info('processes that an order had left were killed', { indication: id, orphans })
   }

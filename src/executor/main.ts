@@ -112,7 +112,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       executables: fileExecutables,
       machine: createMachine(home.paths.home, environment),
       scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
-      killOrphans: (orders) => killOrphans(signer.key, orders),
+      killOrphans: (orders, birth) => killOrphans(signer.key, orders, birth),
       noteAhead: (createdAt) => newestStart.note(createdAt),
       succession: launcher === null ? null : { slots: launcher.slots, handOver, files: new FileReleaseFiles(fileURLToPath(new URL('.', import.meta.url)), process.execPath, log), keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
       isolation: createIsolation({ executor: signer.key, limits: home.config.jobLimits, executables: fileExecutables, environment }),

@@ -28,7 +28,7 @@ test('a new mesh has an admin of everything, and keys that are the owner\'s alon
   const home = openAdminHome(admin)
   const { current } = loadCharters(home, 'admin')
   t.is(home.config.mesh, mesh)
-  t.deepEqual(current.admins.map(({ may }) => may), [[{ formats: ['*'], on: '' }]])
+  t.deepEqual(current.admins.map(({ may }) => may), [[{ formats: ['*'], on: '', users: ['*'], networks: ['host', 'none'] }]])
   for (const key of [home.paths.rootKey, home.paths.adminKey]) t.is(statSync(key).mode & 0o777, 0o600)
   t.not(current.rootKeys[0], current.admins[0]?.key)
 })

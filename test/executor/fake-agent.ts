@@ -12,6 +12,8 @@ import type { IndicationId, KeyId } from '../../src/base/brand.ts'
 export interface FakeAgentSettings {
   /** Bytes to bring when they are asked for. */
   readonly payloads?: ReadonlyMap<IndicationId, Uint8Array>
+  /** Brought after the last of what was asked for. */
+  readonly surplus?: Uint8Array
   readonly keeps?: boolean
   /** False for one that no endpoint has told how far its log is known. */
   readonly catchesUp?: boolean
@@ -102,6 +104,7 @@ export class FakeAgent {
       const end = range.offset + range.sizeBytes
       for (let { offset } = range; offset < end; offset += 100_000) await this.send({ kind: 'payload-chunk', indication, offset, bytes: bytes.slice(offset, Math.min(end, offset + 100_000)) })
     }
+    if (this.#settings.surplus !== undefined) await this.send({ kind: 'payload-chunk', indication, offset: ranges.reduce((end, { offset, sizeBytes }) => Math.max(end, offset + sizeBytes), 0), bytes: this.#settings.surplus })
     await this.send({ kind: 'payload-end', indication })
   }
 }

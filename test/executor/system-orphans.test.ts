@@ -26,6 +26,18 @@ test('what an executor left of its orders is killed, whatever session it is in',
   t.deepEqual(await ended, [[null, 'SIGKILL'], [null, 'SIGKILL']])
 })
 
+test('after a short run only what was made since is looked at, wherever the numbers of processes stand', async (t) => {
+  const order = drawId() as IndicationId
+  const first = await startJob(t, ours, order)
+  const second = await startJob(t, ours, order)
+  const [older, younger] = [first, second].sort((left, right) => (left.pid ?? 0) - (right.pid ?? 0))
+  const ended = once(younger ?? second, 'exit')
+  t.is(await killOrphans(ours, new Set([order]), { pid: older?.pid ?? 0, at: performance.now() }), 1)
+  await ended
+  t.is(older?.signalCode, null)
+  t.is(await killOrphans(ours, new Set([order]), { pid: older?.pid ?? 0, at: performance.now() - 60_000 }), 1)
+})
+
 test('the same order of another node on this machine, and another order of this node, go on', async (t) => {
   const order = drawId() as IndicationId
   const jobs = [await startJob(t, theirs, order), await startJob(t, ours, drawId())]

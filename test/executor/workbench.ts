@@ -104,7 +104,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
       executables: fileExecutables,
       machine: { ...createMachine(directory, environment), ...settings.machine },
       scan: settings.scanner === undefined ? scanNothing : createScan(settings.scanner, fileExecutables, environment),
-      killOrphans: (orders) => killOrphans(node.executor.key, orders),
+      killOrphans: (orders, birth) => killOrphans(node.executor.key, orders, birth),
       isolation: settings.isolation ?? createIsolation({ executor: node.executor.key, limits: settings.limits ?? {}, executables: fileExecutables, environment }),
       baseEnvironment: { executor: node.executor.key, path: process.env['PATH'] ?? '/usr/bin:/bin', home: directory, lang: 'C' },
       noteAhead: settings.noteAhead ?? (() => undefined),
