@@ -133,6 +133,8 @@ class Simulation {
     const healAt = this.#world.startedAt + this.#story.healAtMs
     while (this.#time.now() < healAt && !this.#isRunaway()) await this.#advance()
     await this.#troubles.heal()
+    // Whoever is started by that has not begun to be restless yet.
+    await this.#advance()
     for (const intruder of this.#intruders) intruder.stop()
     let unmet = await this.#findUnmet()
     while (unmet.length > 0 && this.#time.now() < healAt + livenessMsMax && !this.#isRunaway()) {

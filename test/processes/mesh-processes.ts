@@ -19,6 +19,7 @@ export interface Outcome {
 }
 
 export interface Row {
+  readonly detail: string | null
   readonly agentName: string
   readonly state: string
   readonly exitCode: number | null
