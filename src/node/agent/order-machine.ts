@@ -49,13 +49,19 @@ interface Order {
   isRetrieved: boolean
 }
 
+interface Fetch {
+  readonly ranges: readonly ByteRange[]
+  /** What the executor has asked for last: other ranges where it has begun anew meanwhile. */
+  wanted: readonly ByteRange[]
+}
+
 /** Verdicts that say nothing about the order itself: it may be offered again and judged otherwise. */
 const passing: ReadonlySet<string> = new Set(['not-a-target', 'not-yet-valid', 'charter-behind'])
 
 export class OrderMachine {
   readonly #orders = new Map<IndicationId, Order>()
   /** Fetches that were begun and have not ended, whatever became of their orders meanwhile. */
-  readonly #fetching = new Map<IndicationId, readonly ByteRange[]>()
+  readonly #fetching = new Map<IndicationId, Fetch>()
   /** Orders that ended before a restore, and when they are forgotten. */
   readonly #endedBefore = new Map<IndicationId, Millis>()
 
@@ -68,7 +74,7 @@ export class OrderMachine {
       case 'wanted':
         return this.#fetch(event.indication, event.ranges, now)
       case 'fetched':
-        return this.#fetched(event.indication, event.outcome)
+        return this.#fetched(event.indication, event.outcome, now)
       case 'validated':
         return this.#orders.has(event.indication) ? [receipt(event.indication, 'validated', event.at, false)] : []
       case 'stated':
@@ -120,20 +126,26 @@ export class OrderMachine {
 
   #fetch(id: IndicationId, ranges: readonly ByteRange[], now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
-    if (order === undefined || order.stage === 'ended' || this.#fetching.has(id)) return []
+    if (order === undefined || order.stage === 'ended') return []
+    const underway = this.#fetching.get(id)
+    if (underway !== undefined) {
+      underway.wanted = ranges
+      return []
+    }
     const isNews = !order.isRetrieved
     order.isRetrieved = true
-    this.#fetching.set(id, ranges)
+    this.#fetching.set(id, { ranges, wanted: ranges })
     const fetch: OrderEffect = { kind: 'fetch', indication: id, payload: order.payload, ranges, deadlineMs: Math.max(0, order.expiresAt - now) }
     return isNews ? [receipt(id, 'retrieving', now, false), fetch] : [fetch]
   }
 
-  #fetched(id: IndicationId, outcome: Result<null>): OrderEffect[] {
+  #fetched(id: IndicationId, outcome: Result<null>, now: Millis): OrderEffect[] {
     const order = this.#orders.get(id)
-    const ranges = this.#fetching.get(id)
+    const ended = this.#fetching.get(id)
     this.#fetching.delete(id)
-    if (ranges === undefined || order === undefined || order.stage === 'ended') return []
-    if (outcome.ok) return [{ kind: 'deliver', indication: id, payload: order.payload, ranges }]
+    if (ended === undefined || order === undefined || order.stage === 'ended') return []
+    const { ranges, wanted } = ended
+    if (outcome.ok) return wanted === ranges ? [{ kind: 'deliver', indication: id, payload: order.payload, ranges }] : this.#fetch(id, wanted, now)
     order.isRetrieved = false
     return [{ kind: 'give-up', indication: id, code: outcome.code, detail: outcome.detail }]
   }

@@ -119,6 +119,14 @@ test('one fetch at a time, also where the order is said to run or is taken up an
   t.deepEqual(kindsOf(again.step(fetched, now)), ['deliver'])
 })
 
+test('what is delivered is what was wanted last, fetched after the fetch that was under way', (t) => {
+  const anew = [{ offset: 1, sizeBytes: 2 }]
+  const machine = after(offered(), wanted, { ...wanted, ranges: anew })
+  const fetch = machine.step(fetched, now).find(({ kind }) => kind === 'fetch')
+  t.like(fetch, { kind: 'fetch', ranges: anew })
+  t.deepEqual(machine.step(fetched, now), [{ kind: 'deliver', indication: id, payload, ranges: anew }])
+})
+
 test('an order past its expiry is fetched with no time left rather than with a negative one', (t) => {
   const [, effect] = after(offered()).step(wanted, indication.body.expiresAt + 5000)
   t.like(effect, { kind: 'fetch', deadlineMs: 0 })
