@@ -33,12 +33,13 @@ const run = async (directory: string): Promise<void> => {
   const home = openNodeHome(directory)
   const { config, paths } = home
   const log = createSystemLog('agent', config.logLevel)
-  const stop = Promise.withResolvers<void>()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve())
+  const stop = Promise.withResolvers<'stop'>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve('stop'))
   const executor = openExecutorLink(log, (reason) => {
     log.error('the pipe to the executor has ended', { reason })
     process.exit(1)
   })
+  if ((await Promise.race([executor.ready, stop.promise])) === 'stop') return
   const seed = loadSecret(paths.peerKey)
   const charters = new Charters(loadCharters(home, 'agent'), (chain) => saveCharters(paths, 'agent', chain))
   const membership = loadCredential(home, 'agent', charters.chain)

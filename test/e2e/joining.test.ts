@@ -1,9 +1,14 @@
 /** Who gets in, and what those are told who do not. */
 import test from 'ava'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, chmodSync, existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { encodeFrame } from '../../src/base/framing.ts'
 import { MeshProcesses, type Outcome } from '../processes/mesh-processes.ts'
+import { program } from '../processes/node-processes.ts'
 import type { ExecutionContext } from 'ava'
 
 const mesh = new MeshProcesses({ agents: {} })
@@ -77,6 +82,22 @@ test.serial('nodes that joined come when they are started, and are ordered by th
   t.is(code, 0)
   t.deepEqual(view.rows.map(({ agentName }) => agentName), ['front'])
   t.is(await mesh.stop('front'), 0)
+})
+
+test.serial('an agent leaves its home alone until the executor says that it is in order', async (t) => {
+  const home = mesh.home('two')
+  const agent = spawn(process.execPath, [path.join(path.dirname(program), 'agent.js'), home], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const pipe = agent.stdio[3]
+  if (!(pipe instanceof Duplex) || agent.stderr === null) return t.fail('no pipes')
+  pipe.on('error', () => undefined)
+  pipe.write(encodeFrame(Buffer.from('no message')))
+  // What it says of that shows that it listens.
+  const [said] = await once(agent.stderr, 'data')
+  agent.kill('SIGTERM')
+  const [code] = await once(agent, 'exit')
+  t.is(code, 0)
+  t.true(String(said).includes('cannot be read'), String(said))
+  t.false(existsSync(path.join(home, 'agent/state')))
 })
 
 const spoils = test.macro({

@@ -7,18 +7,26 @@ import type { Log } from '../../base/log.ts'
 
 const pipeDescriptor = 3
 
-export const openExecutorLink = (log: Log, closed: (reason: string) => void): ExecutorLink => {
+export interface OpenedLink extends ExecutorLink {
+  /** Settles with the first message: the executor has found its home in order, and holds it. */
+  readonly ready: Promise<void>
+}
+
+export const openExecutorLink = (log: Log, closed: (reason: string) => void): OpenedLink => {
   const waiting: ToAgent[] = []
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
   let handle: ((message: ToAgent) => void | Promise<void>) | undefined
   const channel = openChannel<ToAgent, ToExecutor>(new Socket({ fd: pipeDescriptor }), decodeToAgent, {
     message: (message) => {
       if (handle !== undefined) return handle(message)
       waiting.push(message) // `ready` and what follows it, while the node still opens its store
+      isReady()
     },
     malformed: (code, detail) => log.error('the executor sent a message that cannot be read', { code, detail }),
     closed
   })
   return {
+    ready,
     send: (message) => channel.send(message),
     listen: (handler) => {
       handle = async (message) => {
