@@ -33,7 +33,7 @@ export const killOrphans = async (executor: KeyId, orders: ReadonlySet<Indicatio
  * would stand in line with the journal's: at some 15 µs a process, the wait would be most of it.
  */
 const killFound = (executor: KeyId, orders: ReadonlySet<IndicationId>, killed: Set<string>, birth: Birth | undefined): void => {
-  for (const name of (birth === undefined ? undefined : listYounger(birth)) ?? listProcesses()) if (!killed.has(name) && belongsTo(name, executor, orders) && kill(name)) killed.add(name)
+  for (const name of (birth === undefined ? undefined : listYounger(birth)) ?? listProcesses()) if (!killed.has(name) && belongsTo(name, executor, orders) && isProcess(name) && kill(name)) killed.add(name)
 }
 
 /**
@@ -79,6 +79,15 @@ const belongsTo = (processName: string, executor: KeyId, orders: ReadonlySet<Ind
     return variables.includes(`WRIT_EXECUTOR=${executor}`) && variables.some((variable) => variable.startsWith(prefix) && orders.has(variable.slice(prefix.length) as IndicationId))
   } catch {
     return false // ended, or not ours to look at: a job of ours is neither
+  }
+}
+
+/** Threads have numbers of the same kind, and their process's environment. */
+const isProcess = (name: string): boolean => {
+  try {
+    return readFileSync(`/proc/${name}/status`, 'latin1').includes(`\nTgid:\t${name}\n`)
+  } catch {
+    return false // ended
   }
 }
 

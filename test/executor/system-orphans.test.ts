@@ -38,6 +38,17 @@ test('after a short run only what was made since is looked at, wherever the numb
   t.is(await killOrphans(ours, new Set([order]), { pid: older?.pid ?? 0, at: performance.now() - 60_000 }), 1)
 })
 
+test('the threads of a process are not counted as processes', async (t) => {
+  const order = drawId() as IndicationId
+  const env = { WRIT_EXECUTOR: ours, WRIT_INDICATION: order }
+  const job = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000); console.log("runs")'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'], env })
+  t.teardown(() => job.kill('SIGKILL'))
+  await once(job.stdout, 'data')
+  const ended = once(job, 'exit')
+  t.is(await killOrphans(ours, new Set([order]), { pid: (job.pid ?? 0) - 1, at: performance.now() }), 1)
+  await ended
+})
+
 test('the same order of another node on this machine, and another order of this node, go on', async (t) => {
   const order = drawId() as IndicationId
   const jobs = [await startJob(t, theirs, order), await startJob(t, ours, drawId())]
