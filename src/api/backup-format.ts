@@ -35,7 +35,7 @@ export type BackupBlock = v.InferOutput<typeof backupBlockSchema>
 export const storesOf = (kind: 'admin' | 'node'): readonly string[] => (kind === 'admin' ? ['admin/log'] : ['executor/journal', 'agent/state'])
 
 /** What a home has again by itself: blocks are fetched, jobs belong to one life of the executor, the rest is of a running node. */
-const passedOver = ['run', 'admin/blocks', 'agent/blocks', 'executor/cache/jobs'] as const
+const passedOver = ['run', 'program', 'admin/audit', 'admin/blocks', 'agent/blocks', 'executor/audit', 'executor/cache/jobs'] as const
 
 export const isBackedUp = (path: string, kind: 'admin' | 'node'): boolean => {
   const within = (parent: string): boolean => path === parent || path.startsWith(`${parent}/`)

@@ -105,9 +105,9 @@ async function* tell(counts: AuditCounts, auditor: Auditor, more: { readonly dam
 }
 
 /** Beside the stores, so that their copies are links; elsewhere when the home may not be written. */
-const makeScratch = ({ paths }: Home): string => {
+const makeScratch = ({ paths, config }: Home): string => {
   const nonce = drawNonce(systemRandom)
-  const beside = planScratch(join(paths.run, 'audit'), nonce)
+  const beside = planScratch(config.kind === 'admin' ? paths.adminScratch : paths.scratch, nonce)
   const scratch = tryMake(beside) ?? join(tmpdir(), `writ-audit-${nonce}`)
   makeDirectory(scratch)
   return scratch
@@ -123,12 +123,12 @@ const tryMake = (path: string): string | null => {
   }
 }
 
-const openSources = async ({ config, paths }: Home, { mesh }: CharterChain, scratch: string, stores: LevelStore[]): Promise<{ readonly sources: EvidenceSource[]; readonly damage: string | null }> => {
+const openSources = async ({ config, paths, agentOwner }: Home, { mesh }: CharterChain, scratch: string, stores: LevelStore[]): Promise<{ readonly sources: EvidenceSource[]; readonly damage: string | null }> => {
   const snapshot = await openSnapshot(config.kind === 'admin' ? paths.adminLog : paths.agentState, scratch)
   if (snapshot === null) return { sources: [], damage: null }
   const { store, damage } = snapshot
   stores.push(store)
-  const own = await openOwnEvidence(store, mesh, loadSigner(config.kind === 'admin' ? paths.adminKey : paths.peerKey).key)
+  const own = await openOwnEvidence(store, mesh, loadSigner(config.kind === 'admin' ? paths.adminKey : paths.peerKey, agentOwner).key)
   return { sources: config.kind === 'node' && config.role === 'endpoint' ? [...own, await openQueueEvidence(store, mesh)] : own, damage }
 }
 

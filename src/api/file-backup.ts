@@ -2,17 +2,17 @@
  * A home into one file. A backup is taken of a home that nobody uses, so all of it is of one moment; what the home would
  * have again by itself is left out.
  */
-import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, readdirSync, readSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { CarWriter } from '../base/file-car.ts'
 import { encodeCbor } from '../base/codec.ts'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { openGuarded } from '../base/level-guard.ts'
 import { release } from '../base/release.ts'
-import { statGuarded } from '../base/file-durable.ts'
+import { openUnlinked, statGuarded } from '../base/file-durable.ts'
 import { systemClock } from '../base/system-clock.ts'
-import { loadSigner, openHome, type Home } from '../trust/file-home.ts'
+import { isOfAgent, loadSigner, openHome, type Home } from '../trust/file-home.ts'
 import { isBackedUp, storesOf, type BackupBlock, type BackupHead } from './backup-format.ts'
 import type { KeyValueStore } from '../base/key-value-store.ts'
 import type { LevelStore } from '../base/level-store.ts'
@@ -37,7 +37,9 @@ export const backUp = async (options: { readonly home: string; readonly out: str
   }
 }
 
-const openIdle = async ({ paths, config }: Home, name: string): Promise<LevelStore> => {
+const openIdle = async (home: Home, name: string): Promise<LevelStore> => {
+  const { paths, config } = home
+  if (isOfAgent(name)) guardFiles(home, name)
   try {
     return await openGuarded(join(paths.home, name))
   } catch (error) {
@@ -47,15 +49,22 @@ const openIdle = async ({ paths, config }: Home, name: string): Promise<LevelSto
   }
 }
 
+/** LevelDB writes where a link leads, and this may be the store of another user. */
+const guardFiles = ({ paths, agentOwner }: Home, store: string): void => {
+  const files = readdirSync(join(paths.home, store)).map((name) => join(store, name))
+  const beside = readdirSync(join(paths.home, dirname(store))).map((name) => join(dirname(store), name))
+  for (const path of [...files, ...beside]) statGuarded(join(paths.home, path), agentOwner)
+}
+
 const writeBackup = async (home: Home, stores: readonly LevelStore[], out: string): Promise<BackupReport> => {
-  const { config, paths } = home
+  const { config, paths, agentOwner } = home
   const { kind, name, mesh, meshName } = config
-  const signer = loadSigner(kind === 'admin' ? paths.adminKey : paths.peerKey)
+  const signer = loadSigner(kind === 'admin' ? paths.adminKey : paths.peerKey, agentOwner)
   const head: BackupHead = { archive: 'writ-backup', version: 1, kind, name, mesh, meshName, key: signer.key, at: systemClock.now(), release }
   const archive = new CarWriter(out, encodeCbor(head))
   try {
     const files = listFiles(paths.home, '').filter((path) => isBackedUp(path, kind))
-    for (const path of files) addFile(archive, paths.home, path)
+    for (const path of files) addFile(archive, home, path)
     let rows = 0
     for (const [index, store] of stores.entries()) rows += await addRows(archive, storesOf(kind)[index] ?? '', store)
     archive.finish()
@@ -74,9 +83,9 @@ const listFiles = (home: string, within: string): string[] =>
       return entry.isDirectory() ? listFiles(home, path) : [path]
     })
 
-const addFile = (archive: CarWriter, home: string, path: string): void => {
-  const mode = statGuarded(join(home, path)).mode & 0o777
-  const file = openSync(join(home, path), 'r')
+const addFile = (archive: CarWriter, { paths, agentOwner }: Home, path: string): void => {
+  const mode = statGuarded(join(paths.home, path), isOfAgent(path) ? agentOwner : null).mode & 0o777
+  const file = openUnlinked(join(paths.home, path))
   try {
     for (let more = true; more; ) {
       const bytes = new Uint8Array(limits.archive.pieceBytesMax)
@@ -85,7 +94,7 @@ const addFile = (archive: CarWriter, home: string, path: string): void => {
       archive.add(encodeCbor({ kind: 'file', path, mode, bytes: bytes.subarray(0, count), more } satisfies BackupBlock))
     }
   } catch (error) {
-    throw isWritError(error) ? error : new WritError('home-unreadable', `cannot read ${join(home, path)}: ${describeError(error)}`, { details: { path }, cause: error })
+    throw isWritError(error) ? error : new WritError('home-unreadable', `cannot read ${join(paths.home, path)}: ${describeError(error)}`, { details: { path }, cause: error })
   } finally {
     closeSync(file)
   }

@@ -27,7 +27,7 @@ const liveSchema = v.looseObject({
 export const readStatus = async (options: { readonly home: string }): Promise<NodeStatus> => {
   const home = openNodeHome(options.home)
   const { credential } = loadCredential(home, 'agent', loadCharters(home, 'agent'))
-  const live = readLive(home.paths.status)
+  const live = readLive(home.paths.status, home.agentOwner)
   return {
     name: credential.body.name,
     key: credential.body.peer,
@@ -43,9 +43,9 @@ export const readStatus = async (options: { readonly home: string }): Promise<No
   }
 }
 
-const readLive = (path: string): LiveStatus | null => {
+const readLive = (path: string, owner: number | null): LiveStatus | null => {
   try {
-    const live = checkShape(liveSchema, JSON.parse(toText(readFileGuarded(path, { secret: false }))))
+    const live = checkShape(liveSchema, JSON.parse(toText(readFileGuarded(path, { secret: false, owner }))))
     return live.ok ? live.value : null
   } catch (error) {
     if (error instanceof SyntaxError || isWritError(error, 'file-missing')) return null // it never ran

@@ -2,7 +2,7 @@
  * Small files that must survive a power cut, and must be ours: written to a temporary name, synced, renamed, directory
  * synced; read only when they are plain files of this user's.
  */
-import { closeSync, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, type Stats } from 'node:fs'
+import { closeSync, constants, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { describeError, errorCode, WritError } from './errors.ts'
 
@@ -43,28 +43,41 @@ export const makeDirectory = (path: string): void => {
 /** Removes a directory and all in it, if it is there. */
 export const removeTree = (path: string): void => rmSync(path, { recursive: true, force: true })
 
-/** Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `key-permissions` (when `secret`), `home-unreadable`. */
-export const readFileGuarded = (path: string, options: { secret: boolean }): Uint8Array => {
-  const stats = statGuarded(path)
+/** `owner`: a user besides this process's whose it may be. Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `key-permissions` (when `secret`), `home-unreadable`. */
+export const readFileGuarded = (path: string, options: { readonly secret: boolean; readonly owner?: number | null }): Uint8Array => {
+  const stats = statGuarded(path, options.owner)
   if (!stats.isFile()) throw new WritError('home-unreadable', `${path} is not a plain file`, { details: { path } })
   if (options.secret && (stats.mode & 0o077) !== 0) {
     throw new WritError('key-permissions', `${path} is readable by others (mode ${(stats.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })
   }
   try {
-    return new Uint8Array(readFileSync(path))
+    const file = openUnlinked(path)
+    try {
+      return new Uint8Array(readFileSync(file))
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
     throw new WritError('home-unreadable', `cannot read ${path}: ${describeError(error)}`, { details: { path }, cause: error })
   }
 }
 
-/** Metadata of a path that is ours and no link. Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `home-unreadable`. */
-export const statGuarded = (path: string): Stats => {
+/** For reading; a link that has taken its place meanwhile is not followed, and nothing is waited for. Throws what the file system throws. */
+export const openUnlinked = (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+
+/** Metadata of a path that is ours, or that owner's, and no link. Errors: `file-missing`, `home-symlink`, `home-foreign-owner`, `home-unreadable`. */
+export const statGuarded = (path: string, owner: number | null = null): Stats => {
   const stats = lstatOf(path)
   if (stats.isSymbolicLink()) throw new WritError('home-symlink', `${path} is a symbolic link; a home may not contain any: replace it with what it points to`, { details: { path } })
   const user = process.getuid?.() ?? stats.uid
-  if (stats.uid !== user) throw new WritError('home-foreign-owner', `${path} belongs to user ${stats.uid}, this process runs as ${user}; run: chown -R ${user} ${path}`, { details: { path } })
+  if (stats.uid !== user && stats.uid !== owner) throw new WritError('home-foreign-owner', `${path} belongs to user ${stats.uid}, this process runs as ${user}; run: chown -R ${user} ${path}`, { details: { path } })
   return stats
 }
+
+export const isRoot = (): boolean => process.getuid?.() === 0
+
+/** Errors: `file-missing`, `home-unreadable`. */
+export const ownerOf = (path: string): number => lstatOf(path).uid
 
 const lstatOf = (path: string): Stats => {
   try {

@@ -6,7 +6,7 @@
  * Promises: a directory that a killed process or a power cut left is sound, for a record cut off at the end of a log is
  * how these end. A file that is missing, shorter than it was, or has a byte changed is named. Writes nothing.
  */
-import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode } from './errors.ts'
 import { toText } from './bytes.ts'
@@ -21,7 +21,7 @@ export const findDamage = (directory: string, options: { readonly whole: boolean
   // One that was killed while it was made has a first manifest, and nothing else yet.
   if (!existsSync(current)) return names.some((name) => /^[0-9]+\.(log|ldb|sst)$/.test(name)) ? 'CURRENT is missing' : null
   const manifest = toText(readFileSync(current)).trim()
-  if (!/^MANIFEST-[0-9]+$/.test(manifest)) return 'CURRENT names no manifest'
+  if (!isManifest(manifest)) return 'CURRENT names no manifest'
   if (!names.includes(manifest)) return `${manifest} is missing`
   const log = readLog(readFileSync(join(directory, manifest)))
   if (log.damage !== null) return `${manifest}: ${log.damage}`
@@ -29,6 +29,8 @@ export const findDamage = (directory: string, options: { readonly whole: boolean
   if (version === null || log.records.length === 0) return `${manifest} cannot be read`
   return findLogDamage(directory, names, version.logNumber) ?? findTableDamage(directory, version.tables, options.whole)
 }
+
+const isManifest = (name: string): boolean => /^MANIFEST-[0-9]+$/.test(name)
 
 /** Bytes of the tables: what a whole check reads. */
 export const tableBytes = (directory: string): number =>
@@ -73,6 +75,7 @@ export const copyFiles = (directory: string, target: string): boolean => {
   mkdirSync(target, { recursive: true, mode: 0o700 })
   try {
     const manifest = toText(readFileSync(join(directory, 'CURRENT'))).trim()
+    if (!isManifest(manifest)) return false // it could lead anywhere
     const names = namesIn(directory)
     // The manifest first: what it names may be gone by the time it is copied, and that is noticed.
     copyFileSync(join(directory, manifest), join(target, manifest))
@@ -90,6 +93,9 @@ export const copyFiles = (directory: string, target: string): boolean => {
 const shareFile = (from: string, to: string): void => {
   try {
     linkSync(from, to)
+    if (lstatSync(to).isFile()) return
+    rmSync(to) // a symbolic link of whoever owns the store: what LevelDB does with it would be done elsewhere
+    copyFileSync(from, to)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') throw error
     copyFileSync(from, to)

@@ -270,6 +270,8 @@ export const limits = {
     /** In one message to the executor: leaves room for the largest one more, and for what is around them. */
     chartersBytesMax: 512 * KiB,
     chunkBytesMax: 256 * KiB,
+    /** With the longest names 9 KiB of what the agent is told. */
+    ownFormatsMax: 256,
     /** Of one payload, asked of the agent at once: 32 bytes each. */
     rangesMax: 1024,
     /** In one message: at 24 KiB each they fill three quarters of a frame. */

@@ -54,7 +54,7 @@ const errorCodes: readonly (readonly [ExitCode, readonly string[]])[] = [
   [
     exitCodes.home,
     [
-      'left', 'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
+      'left', 'agent-user-unusable', 'home-exists', 'home-missing', 'home-symlink', 'home-foreign-owner', 'home-unreadable', 'home-unwritable', 'home-in-use',
       'wrong-home', 'file-missing', 'key-permissions', 'bad-config', 'bad-key-file', 'bad-charter-file', 'bad-credential-file',
       'store-locked', 'store-unusable', 'store-damaged', 'store-write-failed', 'admin-log-busy', 'blocks-unreadable', 'blocks-unusable',
       'blocks-unwritable', 'outputs-unusable', 'disk-full',

@@ -24,7 +24,7 @@ export const startNode = async (home: string): Promise<never> => {
   const opened = openNodeHome(home)
   refuseLeft(opened.paths)
   // The executor would start an agent that cannot read these again and again.
-  loadSecret(opened.paths.peerKey)
+  loadSecret(opened.paths.peerKey, opened.agentOwner)
   loadCredential(opened, 'agent', loadCharters(opened, 'agent'))
   if (process.execve === undefined) throw new Error('this runtime cannot replace a process; Writ needs Node 24 on Linux')
   const executor = [process.execPath, ...process.execArgv, ...executorFlags, locate('executor.js', 'main.ts'), resolve(home)]

@@ -16,6 +16,7 @@ import { decodeToExecutor, type ToAgent, type ToExecutor } from './ipc.ts'
 export interface AgentCommand {
   readonly file: string
   readonly args: readonly string[]
+  readonly environment: Readonly<NodeJS.ProcessEnv>
 }
 
 export interface AgentHandlers {
@@ -53,9 +54,9 @@ export class AgentProcess {
 
   start(): void {
     if (this.#child !== undefined || this.#isStopping) return
-    const { file, args } = this.#command
+    const { file, args, environment } = this.#command
     const startedAt = this.#deps.clock.monotonic()
-    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true, env: { ...process.env, ...agentEnvironment } })
+    const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: true, env: { ...environment, ...agentEnvironment } })
     this.#child = child
     let isOver = false
     const over = (fields: Record<string, unknown>): void => {

@@ -78,7 +78,7 @@ const runsScopes = async (run: string, executor: KeyId, environment: Readonly<Re
 }
 
 /** Errors: `unknown-user`. */
-const findAccount = async (name: string, ask: (command: readonly string[]) => Promise<Probe>): Promise<Result<Account>> => {
+export const findAccount = async (name: string, ask: (command: readonly string[]) => Promise<Probe>): Promise<Result<Account>> => {
   const { exitCode, output } = await ask(['getent', 'passwd', name])
   const [found, , uid = '', gid = '', , home = ''] = output.trim().split(':')
   if (exitCode !== 0 || found !== name || !/^[0-9]+$/.test(uid) || !/^[0-9]+$/.test(gid)) return reject('unknown-user', `there is no user ${name} on this node`)

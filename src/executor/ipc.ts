@@ -1,13 +1,14 @@
 /**
  * What executor and agent say to each other on the pipe between them. Neither trusts the other: each message is
  * bounded, decoded by one function and judged by its receiver. The pipe itself is reliable while it lasts; after a new
- * start of the agent, `ready` comes first and everything that was not kept is said again.
+ * start of the agent, `settings` comes first, then `ready`, and everything that was not kept is said again.
  */
 import * as v from 'valibot'
 import { encodeCbor } from '../base/codec.ts'
 import { limits } from '../base/limits.ts'
 import { bytesSchema, countSchema, decodeShape, indicationIdSchema, keyIdSchema, millisSchema, recordIdSchema, textSchema } from '../base/schema.ts'
 import { bundleSchema } from '../record/bundle.ts'
+import { agentSettingsSchema } from '../trust/agent-settings.ts'
 import type { Result } from '../base/result.ts'
 
 const { frameBytesMax, chunkBytesMax, rangesMax } = limits.executor
@@ -17,7 +18,9 @@ const detailSchema = textSchema(1024)
 const rangeSchema = v.strictObject({ offset: countSchema, sizeBytes: countSchema })
 
 const toAgentSchema = v.variant('kind', [
-  /** The first message; the agent answers with the charters that come after this newest one, or with all where it knows another of that version, and the orders without an outcome. */
+  /** The first message of all, said while the journal is still being opened: the agent reads no `writ.json`. */
+  v.strictObject({ kind: v.literal('settings'), settings: agentSettingsSchema }),
+  /** The home is in order, and held. The agent answers with the charters that come after this newest one, or with all where it knows another of that version, and the orders without an outcome. */
   v.strictObject({ kind: v.literal('ready'), executor: keyIdSchema, charterVersion: countSchema, charterHead: recordIdSchema }),
   /** After each `ready`: an order that has no outcome here. An agent that has started anew may know nothing of it. */
   v.strictObject({ kind: v.literal('held'), indication: bytesSchema(limits.record.indicationBytesMax), running: v.boolean() }),

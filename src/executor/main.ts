@@ -3,7 +3,7 @@
  * nothing that opens a socket: its only channel is the pipe to the agent.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeError, isWritError, WritError } from '../base/errors.ts'
 import { openOrReplace } from '../base/level-guard.ts'
@@ -13,6 +13,7 @@ import { createSystemLog } from '../base/system-log.ts'
 import { systemRandom } from '../base/system-random.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
 import { refuseLeft } from '../trust/file-left.ts'
+import { agentSettingsOf } from '../trust/agent-settings.ts'
 import { loadRestored } from '../trust/file-restored.ts'
 import { outputsOf } from '../record/statement.ts'
 import type { LevelStore } from '../base/level-store.ts'
@@ -22,6 +23,7 @@ import type { NodeConfig } from '../trust/home-config.ts'
 import type { Output } from '../record/statement.ts'
 import type { Role } from '../record/invite.ts'
 import { AgentProcess, type AgentCommand } from './child-agent.ts'
+import { prepareAgentUser } from './child-agent-user.ts'
 import { createMachine } from './child-machine.ts'
 import { createIsolation } from './child-isolation.ts'
 import { ChildRunner } from './child-runner.ts'
@@ -32,6 +34,7 @@ import { inheritedEnvironment, type BaseEnvironment } from './environment.ts'
 import { FileCache } from './file-cache.ts'
 import { fileExecutables } from './file-executables.ts'
 import { FileOutputs } from './file-output.ts'
+import { shareProgram, type Program } from './file-program.ts'
 import { FileReleaseFiles } from './file-release-files.ts'
 import { FileSlots } from './file-slots.ts'
 import { NewestStart } from './file-newest-start.ts'
@@ -55,6 +58,13 @@ const openStore = async (home: Home, newestStart: NewestStart, log: Log): Promis
   }
 }
 
+interface OpenedDriver {
+  readonly store: LevelStore
+  readonly driver: ExecutorDriver
+  readonly base: BaseEnvironment
+  readonly program: Program
+}
+
 interface Opened {
   readonly store: LevelStore
   readonly newestStart: NewestStart
@@ -67,12 +77,17 @@ const baseEnvironment = (executor: KeyId): BaseEnvironment => ({
   lang: process.env['LANG'] ?? 'C.UTF-8'
 })
 
-/** Beside this file in a release; in the source tree it is the node's entry. */
-const findAgent = (directory: string, role: Role): AgentCommand => {
-  const bundled = fileURLToPath(new URL('./agent.js', import.meta.url))
-  const entry = existsSync(bundled) ? bundled : fileURLToPath(new URL('../node/main.ts', import.meta.url))
+const ownProgram: Program = { directory: fileURLToPath(new URL('.', import.meta.url)), runtime: process.execPath }
+
+/** Part of a release; in the source tree it is the node's entry. */
+const findAgent = ({ directory }: Program): string => {
+  const bundled = join(directory, 'agent.js')
+  return existsSync(bundled) ? bundled : fileURLToPath(new URL('../node/main.ts', import.meta.url))
+}
+
+const commandOf = (home: string, role: Role, { runtime }: Program, entry: string): AgentCommand => {
   const inherited = process.execArgv.filter((flag) => !executorFlags.includes(flag))
-  return { file: process.execPath, args: [...inherited, ...agentFlagsOf(role), entry, directory] }
+  return { file: runtime, args: [...inherited, ...agentFlagsOf(role), entry, home], environment: process.env }
 }
 
 /** After a restore nothing tells which clocks were how far ahead when something was started that the backup does not know. */
@@ -89,21 +104,31 @@ const findLauncher = (home: Home): { readonly protocol: number; readonly slots: 
   return Number.isInteger(protocol) && protocol > 0 ? { protocol, slots: new FileSlots(home.paths.releases, fileURLToPath(import.meta.url)) } : null
 }
 
+/** As another user once the home is held, where `writ.json` names one; else at once. */
+const planAgent = async ({ paths, config }: Home<NodeConfig>, opening: Promise<OpenedDriver>): Promise<AgentCommand> => {
+  const { agentUser, role } = config
+  if (agentUser === undefined) return commandOf(paths.home, role, ownProgram, findAgent(ownProgram))
+  const { base, program } = await opening
+  const entry = findAgent(program)
+  return prepareAgentUser(agentUser, commandOf(paths.home, role, program, entry), entry, { paths, executables: fileExecutables, base, uid: process.geteuid?.() ?? -1 })
+}
+
 type Ends = Pick<DriverDeps, 'fatal' | 'left'> & Pick<Succession, 'handOver'>
 
-const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { fatal, left, handOver }: Ends): Promise<ExecutorDriver> => {
+const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Opened, log: Log, { fatal, left, handOver }: Ends): Promise<Omit<OpenedDriver, 'store'>> => {
   const chain = loadCharters(home, 'executor')
   const signer = loadSigner(home.paths.executorKey)
   const { body } = loadCredential(home, 'executor', chain).credential
   if (body.executor !== signer.key) throw new WritError('bad-credential-file', `the credential in ${home.paths.home} names another executor key; restore both from one backup`, { details: { home: home.paths.home } })
   const launcher = findLauncher(home)
   const base = baseEnvironment(signer.key)
-  const formats = createFormats({ configured: home.config.formats, searchPath: base.path, leftMark: home.paths.left, launcher })
+  const program = process.geteuid?.() === 0 ? shareProgram(ownProgram, home.paths) : ownProgram
+  const formats = createFormats({ program, configured: home.config.formats, searchPath: base.path, leftMark: home.paths.left, launcher })
   const environment = inheritedEnvironment(base)
   const journal = await Journal.open(store)
   await noteRestore(home, journal)
   const outputs = await FileOutputs.open(join(home.paths.cache, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
-  return new ExecutorDriver(
+  const driver = new ExecutorDriver(
     {
       mesh: chain.mesh, signer, journal, outputs, formats, log, fatal, left,
       verifier: new Verifier(chain, body, new Set(formats.keys())),
@@ -114,7 +139,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       scan: home.config.scanner === null ? scanNothing : createScan(home.config.scanner, fileExecutables, environment),
       killOrphans: (orders, birth) => killOrphans(signer.key, orders, birth),
       noteAhead: (createdAt) => newestStart.note(createdAt),
-      succession: launcher === null ? null : { slots: launcher.slots, handOver, files: new FileReleaseFiles(fileURLToPath(new URL('.', import.meta.url)), process.execPath, log), keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
+      succession: launcher === null ? null : { slots: launcher.slots, handOver, files: new FileReleaseFiles(ownProgram.directory, ownProgram.runtime, log), keepLog: (bytes) => keepLog(outputs, join(home.paths.cache, 'attempt'), bytes) },
       isolation: createIsolation({ executor: signer.key, limits: home.config.jobLimits, executables: fileExecutables, environment }),
       baseEnvironment: base,
       saveCharters: (newer) => saveCharters(home.paths, 'executor', newer),
@@ -131,6 +156,7 @@ const createDriver = async (home: Home<NodeConfig>, { store, newestStart }: Open
       clockToleranceMs: limits.trust.clockToleranceMs
     }
   )
+  return { driver, base, program }
 }
 
 const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): Promise<Output> => {
@@ -139,17 +165,17 @@ const keepLog = async (outputs: FileOutputs, path: string, bytes: Uint8Array): P
   return capture.finish()
 }
 
-const open = async (home: Home<NodeConfig>, log: Log, ends: Ends): Promise<{ readonly store: LevelStore; readonly driver: ExecutorDriver }> => {
+const open = async (home: Home<NodeConfig>, log: Log, ends: Ends): Promise<OpenedDriver> => {
   const newestStart = new NewestStart(home.paths.newestStart)
   const store = await openStore(home, newestStart, log)
-  const driver = await createDriver(home, { store, newestStart }, log, ends)
-  await driver.start()
-  return { store, driver }
+  const created = await createDriver(home, { store, newestStart }, log, ends)
+  await created.driver.start()
+  return { store, ...created }
 }
 
 /** The exit code. */
 const run = async (directory: string): Promise<number> => {
-  const home = openNodeHome(directory)
+  const home = openNodeHome(resolve(directory))
   refuseLeft(home.paths)
   const log = createSystemLog('executor', home.config.logLevel)
   const stopSignal = Promise.withResolvers<void>()
@@ -161,15 +187,25 @@ const run = async (directory: string): Promise<number> => {
   const left = (): void => void systemTimers.after(limits.executor.leaveMs, stopSignal.resolve)
   const opening = open(home, log, { fatal: failure.reject, left, handOver: () => replaced.resolve(handOverCode) })
   const later = (work: (driver: ExecutorDriver) => void): void => void opening.then(({ driver }) => work(driver), () => undefined)
-  const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, findAgent(directory, home.config.role), {
-    attached: (channel) => later((driver) => driver.attach(channel)),
-    message: async (message) => (await opening).driver.receive(message),
-    detached: () => later((driver) => driver.detach())
-  })
-  // Its start takes longer than the opening of the journal: both at once.
-  agent.start()
+  const settings = agentSettingsOf(home.config, loadRestored(home.paths)?.at ?? null)
+  const startAgent = (command: AgentCommand): AgentProcess => {
+    const agent = new AgentProcess({ clock: systemClock, timers: systemTimers, random: systemRandom, log }, command, {
+      attached: (channel) => {
+        void channel.send({ kind: 'settings', settings })
+        later((driver) => driver.attach(channel))
+      },
+      message: async (message) => (await opening).driver.receive(message),
+      detached: () => later((driver) => driver.detach())
+    })
+    agent.start()
+    return agent
+  }
+  // Its start takes longer than the opening of the journal: both at once, where its user may read the home.
+  const starting = planAgent(home, opening).then(startAgent)
+  starting.catch(() => undefined) // waited for below
   try {
     const { driver } = await opening
+    await starting
     const isReplaced = (await Promise.race([stopSignal.promise, failure.promise, replaced.promise])) === handOverCode
     if (isReplaced) {
       log.info('another release is started', {})
@@ -181,7 +217,7 @@ const run = async (directory: string): Promise<number> => {
     return 0
   } finally {
     cancelWatch()
-    await agent.stop()
+    await starting.then((agent) => agent.stop(), () => undefined)
     await opening.then(({ store }) => store.close(), () => undefined)
   }
 }

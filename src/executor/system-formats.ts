@@ -1,5 +1,6 @@
 /** The formats of a node, by name. */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { release } from '../base/release.ts'
 import { createCommandFormat } from './command-format.ts'
@@ -9,17 +10,19 @@ import { createCollectLogsFormat, createFactsFormat, createFilesFormat, createLe
 import { createReleaseFormat } from './release-format.ts'
 import { createScriptFormat } from './script-format.ts'
 import { readPlatform } from '../base/system-platform.ts'
+import type { Program } from './file-program.ts'
 import type { Format, Launch } from './format.ts'
 import type { NodeConfig } from '../trust/home-config.ts'
 import type { ReleaseFormatDeps } from './release-format.ts'
 
-/** The job program: beside this file in a release, in the source tree its entry. */
-const findJobs = (): Launch => {
-  const bundled = fileURLToPath(new URL('./jobs.js', import.meta.url))
-  return { file: process.execPath, args: [existsSync(bundled) ? bundled : fileURLToPath(new URL('./jobs/main.ts', import.meta.url))] }
+/** The job program: part of a release, in the source tree its entry. */
+const findJobs = ({ directory, runtime }: Program): Launch => {
+  const bundled = join(directory, 'jobs.js')
+  return { file: runtime, args: [existsSync(bundled) ? bundled : fileURLToPath(new URL('./jobs/main.ts', import.meta.url))] }
 }
 
 export interface FormatsOptions {
+  readonly program: Program
   readonly configured: NodeConfig['formats']
   /** PATH of the executor. */
   readonly searchPath: string
@@ -28,8 +31,8 @@ export interface FormatsOptions {
   readonly launcher: ReleaseFormatDeps['launcher']
 }
 
-export const createFormats = ({ configured, searchPath, leftMark, launcher }: FormatsOptions): ReadonlyMap<string, Format> => {
-  const jobs = findJobs()
+export const createFormats = ({ program, configured, searchPath, leftMark, launcher }: FormatsOptions): ReadonlyMap<string, Format> => {
+  const jobs = findJobs(program)
   const formats = [
     createCommandFormat(fileExecutables),
     createScriptFormat(fileExecutables),

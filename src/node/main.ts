@@ -13,8 +13,7 @@ import { systemRandom } from '../base/system-random.ts'
 import { accept } from '../base/result.ts'
 import { FileOutputs } from '../content/file-outputs.ts'
 import { signerFromSeed } from '../record/keys.ts'
-import { loadCharters, loadCredential, loadSecret, openNodeHome, saveCharters, type Home } from '../trust/file-home.ts'
-import { loadRestored } from '../trust/file-restored.ts'
+import { homePaths, loadCharters, loadCredential, loadSecret, saveCharters, type HomePaths } from '../trust/file-home.ts'
 import { openExecutorLink } from './agent/child-link.ts'
 import { Charters } from './charters.ts'
 import { recordLedgerLoss } from './endpoint/endpoint-enrol.ts'
@@ -26,24 +25,26 @@ import { indicationsTopic, receiptsTopic } from './protocol/announcement.ts'
 import { builtInFormats } from '../record/format-options.ts'
 import type { LevelStore } from '../base/level-store.ts'
 import type { Log } from '../base/log.ts'
-import type { NodeConfig } from '../trust/home-config.ts'
+import type { AgentSettings } from '../trust/agent-settings.ts'
 import type { Network } from './network/network.ts'
 
 const run = async (directory: string): Promise<void> => {
-  const home = openNodeHome(directory)
-  const { config, paths } = home
-  const log = createSystemLog('agent', config.logLevel)
   const stop = Promise.withResolvers<'stop'>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve('stop'))
-  const executor = openExecutorLink(log, (reason) => {
-    log.error('the pipe to the executor has ended', { reason })
+  const pipeLog = createSystemLog('agent', 'error')
+  const executor = openExecutorLink(pipeLog, (reason) => {
+    pipeLog.error('the pipe to the executor has ended', { reason })
     process.exit(1)
   })
-  if ((await Promise.race([executor.ready, stop.promise])) === 'stop') return
+  const config = await Promise.race([executor.ready.then(() => executor.settings), stop.promise])
+  if (config === 'stop') return
+  const log = createSystemLog('agent', config.logLevel)
+  const paths = homePaths(directory)
+  const home = { paths, config, agentOwner: null }
   const seed = loadSecret(paths.peerKey)
   const charters = new Charters(loadCharters(home, 'agent'), (chain) => saveCharters(paths, 'agent', chain))
   const membership = loadCredential(home, 'agent', charters.chain)
-  const store = await openState(home, log)
+  const store = await openState(paths, config, log)
   const { mesh } = charters.chain
   const network = new Libp2pNetwork(
     {
@@ -63,7 +64,7 @@ const run = async (directory: string): Promise<void> => {
   const host = await createHeliaHost(network, { blocks: paths.blocks, log })
   const node = await createNode(
     { network, store, content: host.content, outputs, executor, charters, signer: signerFromSeed(seed), membership, clock: systemClock, timers: systemTimers, random: systemRandom, log },
-    { ...config, formats: new Set([...builtInFormats, ...Object.keys(config.formats)]) }
+    { ...config, formats: new Set([...builtInFormats, ...config.formats]) }
   )
   await host.start()
   await node.start()
@@ -82,14 +83,13 @@ const run = async (directory: string): Promise<void> => {
  * The queues come back from the other endpoints, and the own log goes on in a new life. What only this store knew, the uses
  * of invites, is taken for spent. Errors: those of `openOrReplace`.
  */
-const openState = async ({ paths, config }: Home<NodeConfig>, log: Log): Promise<LevelStore> => {
+const openState = async (paths: HomePaths, config: AgentSettings, log: Log): Promise<LevelStore> => {
   const { store } = await openOrReplace(
     paths.agentState,
     { clock: systemClock, log, begin: recordLedgerLoss },
     config.role === 'endpoint' ? { writeBufferBytes: limits.store.queueWriteBufferBytes } : undefined
   )
-  const restored = loadRestored(paths)
-  if (restored !== null) await recordLedgerLoss(store, restored.at)
+  if (config.restoredAt !== null) await recordLedgerLoss(store, config.restoredAt)
   return store
 }
 

@@ -11,7 +11,7 @@ import { fromBase32, toBase32, toText } from '../base/bytes.ts'
 import { isWritError, WritError } from '../base/errors.ts'
 import { isSetAside } from '../base/set-aside.ts'
 import { limits } from '../base/limits.ts'
-import { makeDirectory, readFileGuarded, statGuarded, writeFileDurable } from '../base/file-durable.ts'
+import { isRoot, makeDirectory, ownerOf, readFileGuarded, statGuarded, writeFileDurable } from '../base/file-durable.ts'
 import { signerFromSeed, type Signer } from '../record/keys.ts'
 import { homeConfigSchema, type AdminConfig, type HomeConfig, type HomeConfigDraft, type NodeConfig } from './home-config.ts'
 import { openCharterChain, type CharterChain } from './charter-chain.ts'
@@ -28,18 +28,23 @@ export const homePaths = (home: string) => ({
   adminKey: join(home, 'admin', 'keys', 'admin.key'),
   adminLog: join(home, 'admin', 'log'),
   adminBlocks: join(home, 'admin', 'blocks'),
+  adminScratch: join(home, 'admin', 'audit'),
   adminEndpoints: join(home, 'admin', 'endpoints.json'),
+  agent: join(home, 'agent'),
   peerKey: join(home, 'agent', 'keys', 'peer.key'),
   agentState: join(home, 'agent', 'state'),
   blocks: join(home, 'agent', 'blocks'),
   outputs: join(home, 'agent', 'outputs'),
+  executor: join(home, 'executor'),
   executorKey: join(home, 'executor', 'keys', 'executor.key'),
   sealingKey: join(home, 'executor', 'keys', 'sealing.key'),
   journal: join(home, 'executor', 'journal'),
   newestStart: join(home, 'executor', 'newest-start'),
   cache: join(home, 'executor', 'cache'),
+  scratch: join(home, 'executor', 'audit'),
   sharedJobs: join(home, 'jobs'),
   releases: join(home, 'executor', 'releases'),
+  program: join(home, 'program'),
   run: join(home, 'run'),
   status: join(home, 'run', 'status.json'),
   charters: (side: Side) => join(home, side, 'charters.cbor'),
@@ -48,8 +53,15 @@ export const homePaths = (home: string) => ({
 
 export type HomePaths = ReturnType<typeof homePaths>
 
-export interface Home<Config extends HomeConfig = HomeConfig> {
+/** What of a home is needed to read who it is. */
+export interface HomeFiles {
   readonly paths: HomePaths
+  readonly config: Pick<HomeConfig, 'mesh'>
+  /** Whose `agent` and `run` may be besides this process's user; null but for root, in a home whose agent runs as another. */
+  readonly agentOwner: number | null
+}
+
+export interface Home<Config extends HomeConfig = HomeConfig> extends HomeFiles {
   readonly config: Config
 }
 
@@ -66,11 +78,11 @@ export const createHomeDirectories = (home: string, sides: readonly Side[]): Hom
   return homePaths(home)
 }
 
-export const saveConfig = (paths: HomePaths, config: HomeConfigDraft): void => writeFileDurable(paths.config, `${JSON.stringify(config, null, 2)}\n`, 0o644)
+export const saveConfig = (paths: HomePaths, config: HomeConfigDraft): void => writeFileDurable(paths.config, `${JSON.stringify(config, null, 2)}\n`, 0o600)
 
 /** Directories that may be there; single files are looked at when they are read. */
 const guardedParts = [
-  'root', 'run', 'jobs',
+  'root', 'run', 'jobs', 'program',
   'admin', 'admin/keys', 'admin/log', 'admin/blocks',
   'agent', 'agent/keys', 'agent/state', 'agent/blocks', 'agent/outputs',
   'executor', 'executor/keys', 'executor/journal', 'executor/cache', 'executor/releases'
@@ -82,9 +94,16 @@ export const openHome = (home: string): Home => {
   const text = toText(readOrExplain(paths))
   const config = checkShape(homeConfigSchema, parseJson(paths.config, text))
   if (!config.ok) throw new WritError('bad-config', `${paths.config} is not valid: ${config.detail}`, { details: { path: paths.config } })
-  for (const part of guardedParts.map((name) => join(home, name))) if (existsSync(part)) statGuarded(part)
-  return { paths, config: config.value }
+  const agentOwner = findAgentOwner(paths, config.value)
+  for (const name of guardedParts) if (existsSync(join(home, name))) statGuarded(join(home, name), isOfAgent(name) ? agentOwner : null)
+  return { paths, config: config.value, agentOwner }
 }
+
+/** Whether it is the agent's, where that runs as another user: a path within the home. */
+export const isOfAgent = (path: string): boolean => path === 'run' || path === 'agent' || path.startsWith('run/') || path.startsWith('agent/')
+
+const findAgentOwner = ({ agent }: HomePaths, config: HomeConfig): number | null =>
+  config.kind === 'node' && config.agentUser !== undefined && isRoot() && existsSync(agent) ? ownerOf(agent) : null
 
 /** Stores of this home that were found damaged and set aside, oldest first, as paths within it. */
 export const listSetAside = ({ home }: HomePaths): string[] =>
@@ -97,14 +116,14 @@ export const listSetAside = ({ home }: HomePaths): string[] =>
 export const openAdminHome = (home: string): Home<AdminConfig> => {
   const opened = openHome(home)
   if (opened.config.kind !== 'admin') throw new WritError('wrong-home', `${home} is the home of the node ${opened.config.name}; this command needs an admin's`, { details: { home } })
-  return { paths: opened.paths, config: opened.config }
+  return { ...opened, config: opened.config }
 }
 
 /** Errors: `wrong-home` when it is an admin's, and those of `openHome`. */
 export const openNodeHome = (home: string): Home<NodeConfig> => {
   const opened = openHome(home)
   if (opened.config.kind !== 'node') throw new WritError('wrong-home', `${home} is the home of the admin ${opened.config.name}; this command needs a node's, made by: writ join`, { details: { home } })
-  return { paths: opened.paths, config: opened.config }
+  return { ...opened, config: opened.config }
 }
 
 // The last character carries bits beyond the last byte, which are zero.
@@ -112,14 +131,14 @@ const keyFile = /^writ-key-1 (ed25519|x25519) ([a-z2-7]{51}[aq])\n$/
 
 export const saveKey = (path: string, kind: 'ed25519' | 'x25519', secret: Uint8Array): void => writeFileDurable(path, `writ-key-1 ${kind} ${toBase32(secret)}\n`, 0o600)
 
-/** The 32 secret bytes of a key file. Errors: `bad-key-file`, `file-missing`, `key-permissions`, and others of `readFileGuarded`. */
-export const loadSecret = (path: string): Uint8Array => {
-  const secret = keyFile.exec(toText(readFileGuarded(path, { secret: true })))?.[2]
+/** The 32 secret bytes of a key file, which may be that owner's as well. Errors: `bad-key-file`, `file-missing`, `key-permissions`, and others of `readFileGuarded`. */
+export const loadSecret = (path: string, owner: number | null = null): Uint8Array => {
+  const secret = keyFile.exec(toText(readFileGuarded(path, { secret: true, owner })))?.[2]
   if (secret === undefined) throw new WritError('bad-key-file', `${path} is not a key file of Writ; restore it from a backup`, { details: { path } })
   return fromBase32(secret)
 }
 
-export const loadSigner = (path: string): Signer => signerFromSeed(loadSecret(path))
+export const loadSigner = (path: string, owner: number | null = null): Signer => signerFromSeed(loadSecret(path, owner))
 
 const chartersSchema = v.pipe(v.array(v.instance(Uint8Array)), v.minLength(1), v.maxLength(limits.record.charterVersionsMax))
 
@@ -127,9 +146,9 @@ export const saveCharters = (paths: HomePaths, side: Side, chain: CharterChain):
   writeFileDurable(paths.charters(side), encodeCbor(chain.versions.map(({ bytes }) => bytes)), 0o600)
 
 /** Errors: `bad-charter-file`, and those of `readFileGuarded`. */
-export const loadCharters = (home: Home, side: Side): CharterChain => {
+export const loadCharters = (home: HomeFiles, side: Side): CharterChain => {
   const path = home.paths.charters(side)
-  const charters = decodeShape(chartersSchema, readFileGuarded(path, { secret: false }), limits.record.charterVersionsMax * limits.record.charterBytesMax)
+  const charters = decodeShape(chartersSchema, readFileGuarded(path, { secret: false, owner: ownerAt(home, side) }), limits.record.charterVersionsMax * limits.record.charterBytesMax)
   const chain = charters.ok ? openCharterChain(home.config.mesh, charters.value) : charters
   if (!chain.ok) throw new WritError('bad-charter-file', `${path} does not hold the charters of this mesh: ${chain.detail}`, { details: { path } })
   return chain.value
@@ -138,12 +157,14 @@ export const loadCharters = (home: Home, side: Side): CharterChain => {
 export const saveCredential = (paths: HomePaths, side: 'agent' | 'executor', bytes: Uint8Array): void => writeFileDurable(paths.credential(side), bytes, 0o600)
 
 /** Errors: `bad-credential-file`, and those of `readFileGuarded`. */
-export const loadCredential = (home: Home, side: 'agent' | 'executor', chain: CharterChain): Membership => {
+export const loadCredential = (home: HomeFiles, side: 'agent' | 'executor', chain: CharterChain): Membership => {
   const path = home.paths.credential(side)
-  const opened = openCredential(chain, readFileGuarded(path, { secret: false }))
+  const opened = openCredential(chain, readFileGuarded(path, { secret: false, owner: ownerAt(home, side) }))
   if (!opened.ok) throw new WritError('bad-credential-file', `${path} does not hold a credential of this mesh: ${opened.detail}`, { details: { path } })
   return opened.value
 }
+
+const ownerAt = ({ agentOwner }: HomeFiles, side: Side): number | null => (side === 'agent' ? agentOwner : null)
 
 const readOrExplain = (paths: HomePaths): Uint8Array => {
   try {

@@ -6,7 +6,7 @@ import { keyIdSchema, meshIdSchema, millisSchema, nodeNameSchema, textSchema } f
 import { limits } from '../base/limits.ts'
 import { builtInFormats } from '../record/format-options.ts'
 import { roleSchema } from '../record/invite.ts'
-import { jobLimitsSchema, limitNames } from '../record/isolation.ts'
+import { jobLimitsSchema, limitNames, userNameSchema } from '../record/isolation.ts'
 
 export const addressSchema = v.pipe(
   textSchema(256),
@@ -27,7 +27,7 @@ const adminConfigSchema = v.strictObject({ kind: v.literal('admin'), ...common }
 /** A program and its arguments; `{payload}` stands for the payload's path. */
 const commandSchema = v.pipe(v.array(v.pipe(textSchema(4096), v.regex(/^[^\0]*$/, 'no zero bytes'))), v.minLength(1), v.maxLength(64))
 
-const formatNameSchema = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/, 'a format is named by 1 to 32 of a-z 0-9 -, a letter first'), v.check((name) => !builtInFormats.includes(name), 'this format is built in'))
+export const formatNameSchema = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/, 'a format is named by 1 to 32 of a-z 0-9 -, a letter first'), v.check((name) => !builtInFormats.includes(name), 'this format is built in'))
 
 const scannerSchema = v.strictObject({
   command: commandSchema,
@@ -39,7 +39,7 @@ const nodeLimitsSchema = v.pipe(
   v.check(({ default: usual, max }) => limitNames.every((name) => (usual?.[name] ?? 0) <= (max?.[name] ?? Infinity)), 'a default is above its max')
 )
 
-const nodeConfigSchema = v.strictObject({
+export const nodeConfigSchema = v.strictObject({
   kind: v.literal('node'),
   ...common,
   role: roleSchema,
@@ -53,11 +53,13 @@ const nodeConfigSchema = v.strictObject({
   /** What endpoints do with a queue entry that has ended: keep it, labelled with its status, for `ageMs`; or remove it. */
   retention: v.optional(v.strictObject({ mode: v.picklist(['label', 'remove']), ageMs: millisSchema }), { mode: 'label', ageMs: limits.queue.labelRetentionMs }),
   /** Formats of the operator's own, or of a third party. */
-  formats: v.optional(v.record(formatNameSchema, v.strictObject({ command: commandSchema })), {}),
+  formats: v.optional(v.pipe(v.record(formatNameSchema, v.strictObject({ command: commandSchema })), v.maxEntries(limits.executor.ownFormatsMax)), {}),
   /** Asked about each payload before anything of it runs; null for none. */
   scanner: v.optional(v.nullable(scannerSchema), null),
   /** What each job may take where its order says nothing, and what orders may ask for at most. */
   jobLimits: v.optional(nodeLimitsSchema, {}),
+  /** Whom the agent runs as, instead of the executor's own user. */
+  agentUser: v.exactOptional(userNameSchema),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info')
 })
 

@@ -32,7 +32,7 @@ test('an audit leaves the home as it was, but for an empty folder', async (t) =>
   const before = readdirSync(state).map((name) => `${name} ${readFileSync(path.join(state, name)).toString('base64')}`)
   await run({ home })
   t.deepEqual(readdirSync(state).map((name) => `${name} ${readFileSync(path.join(state, name)).toString('base64')}`), before)
-  t.deepEqual(readdirSync(path.join(home, 'run', 'audit')), [])
+  t.deepEqual(readdirSync(path.join(home, 'executor', 'audit')), [])
 })
 
 test('an audit beside a running node sees what that has written', async (t) => {

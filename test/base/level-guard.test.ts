@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { openGuarded, openOrReplace } from '../../src/base/level-guard.ts'
+import { openGuarded, openOrReplace, openSnapshot } from '../../src/base/level-guard.ts'
 import { isSetAside, markPath } from '../../src/base/set-aside.ts'
 import { LevelStore } from '../../src/base/level-store.ts'
 import { put } from '../../src/base/key-value-store.ts'
@@ -176,4 +176,28 @@ test('a store of a release that kept no mark is taken as it is', async (t) => {
   t.true(isEqualBytes((await store.get('key/00000001')) ?? new Uint8Array(), value(1)))
   await store.close()
   t.true(existsSync(markPath(directory)))
+})
+
+test('a snapshot of a store in which its owner has laid links has none', async (t) => {
+  const directory = await killedStore(t)
+  const target = path.join(path.dirname(directory), 'copy')
+  const table = readdirSync(directory).find((name) => name.endsWith('.ldb')) ?? ''
+  renameSync(path.join(directory, table), path.join(directory, '..', 'elsewhere'))
+  symlinkSync('../elsewhere', path.join(directory, table))
+  const snapshot = await openSnapshot(directory, target)
+  t.is(snapshot?.damage, null)
+  await snapshot?.store.close()
+  t.deepEqual(readdirSync(target).filter((name) => !lstatSync(path.join(target, name)).isFile()), [])
+})
+
+test('a store whose owner names another file as its manifest is not copied there', async (t) => {
+  const directory = await killedStore(t)
+  const folder = path.dirname(directory)
+  mkdirSync(path.join(folder, 'deep'))
+  writeFileSync(path.join(folder, 'planted'), 'planted')
+  writeFileSync(path.join(directory, 'CURRENT'), '../planted\n')
+  const snapshot = await openSnapshot(directory, path.join(folder, 'deep', 'copy'))
+  await snapshot?.store.close()
+  t.regex(snapshot?.damage ?? '', /CURRENT names no manifest/)
+  t.false(existsSync(path.join(folder, 'deep', 'planted')))
 })

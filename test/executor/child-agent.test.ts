@@ -29,7 +29,7 @@ const startAgent = (t: ExecutionContext, file: string, args: readonly string[]):
       return systemTimers.after(setting.delays.length > 8 ? 60_000 : 1, action)
     }
   }
-  const agent = new AgentProcess({ clock: systemClock, timers, random: { bytes: (length) => new Uint8Array(length), fraction: () => 0.5 }, log: silentLog }, { file, args }, {
+  const agent = new AgentProcess({ clock: systemClock, timers, random: { bytes: (length) => new Uint8Array(length), fraction: () => 0.5 }, log: silentLog }, { file, args, environment: process.env }, {
     attached: (channel) => {
       setting.events.push('attached')
       setting.channels.push(channel)

@@ -14,6 +14,7 @@ const order = commandOrder(['true'])
 const bytes = Uint8Array.of(1, 2, 3)
 
 const toAgent: ToAgent[] = [
+  { kind: 'settings', settings: { mesh: mesh.mesh, name: 'web-1', role: 'agent', endpoints: [], listen: [], gossip: true, pullIntervalMs: 1000, syncIntervalMs: 1000, retention: { mode: 'label', ageMs: 1000 }, logLevel: 'info', formats: ['own'], restoredAt: null } },
   { kind: 'ready', executor: node.executor.key, charterVersion: 1, charterHead: headOf(mesh.chain) },
   { kind: 'payload-wanted', indication: order.id, ranges: [{ offset: 0, sizeBytes: 4 }] },
   { kind: 'validated', indication: order.id, at: mesh.now },

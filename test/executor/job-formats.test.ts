@@ -26,7 +26,7 @@ const give = async (bench: Workbench, format: string, payload: Uint8Array, chang
 }
 
 test('every format that is named as built in is there, and those of the configuration besides', (t) => {
-  const formats = createFormats({ configured: { ansible: { command: ['/usr/local/bin/writ-ansible'] } }, searchPath: '', launcher: null, leftMark: '' })
+  const formats = createFormats({ program: { directory: '/nowhere', runtime: process.execPath }, configured: { ansible: { command: ['/usr/local/bin/writ-ansible'] } }, searchPath: '', launcher: null, leftMark: '' })
   t.deepEqual([...formats.keys()].sort(), [...builtInFormats, 'ansible'].sort())
   for (const [name, format] of formats) t.is(format.name, name)
 })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { limits } from '../../src/base/limits.ts'
 import { createHomeDirectories, loadCharters, loadCredential, loadSecret, openAdminHome, openHome, openNodeHome, refuseExistingHome, saveCharters, saveConfig, saveCredential, saveKey, type HomePaths } from '../../src/trust/file-home.ts'
@@ -159,4 +159,29 @@ test('a directory where a file should be is told by its path', async (t) => {
   rmSync(paths.config)
   mkdirSync(paths.config)
   t.throws(() => openHome(paths.home), { code: 'home-unreadable', message: /writ\.json is not a plain file/ })
+})
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip // files of others can be made by root alone
+
+asRoot('agent and run may be those of the user of the agent, and nothing else', async (t) => {
+  const { config, home, agent, run, peerKey, executorKey, ...paths } = await nodeHome(t)
+  for (const file of [agent, run, peerKey, paths.charters('agent'), paths.credential('agent')]) chownSync(file, 12_345, 12_345)
+  t.throws(() => openNodeHome(home), { code: 'home-foreign-owner', message: /chown/ })
+  writeFileSync(config, changed({ agentUser: 'writ' }))
+  const opened = openNodeHome(home)
+  t.is(opened.agentOwner, 12_345)
+  t.deepEqual(loadSecret(peerKey, opened.agentOwner), node.peer.seed)
+  t.is(loadCredential(opened, 'agent', loadCharters(opened, 'agent')).credential.id, node.credential.id)
+  chownSync(peerKey, 12_346, 12_346)
+  t.throws(() => loadSecret(peerKey, opened.agentOwner), { code: 'home-foreign-owner' })
+  saveKey(executorKey, 'ed25519', node.executor.seed)
+  chownSync(executorKey, 12_345, 12_345)
+  t.throws(() => loadSecret(executorKey), { code: 'home-foreign-owner' })
+  chownSync(path.join(home, 'executor'), 12_345, 12_345)
+  t.throws(() => openNodeHome(home), { code: 'home-foreign-owner' })
+})
+
+test('a home is made so that others cannot read its configuration', async (t) => {
+  const { config } = await nodeHome(t)
+  t.is(statSync(config).mode & 0o777, 0o600)
 })

@@ -191,6 +191,8 @@ export class Agent {
 
   async #hear(message: ToAgent): Promise<void> {
     switch (message.kind) {
+      case 'settings':
+        return // this node was made of them
       case 'ready':
         if (message.executor !== this.#options.self.executor) this.#deps.log.error('the executor holds another key than the credential names', { executor: message.executor })
         this.#tellCharters(knownVersions(this.#deps.charters.chain, message))
