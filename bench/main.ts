@@ -10,13 +10,14 @@ import { runMerge } from './merge.ts'
 import { renderReport, type Report, type Tell } from './report.ts'
 import { runSignatures } from './signatures.ts'
 import { runSync } from './sync.ts'
+import { runUpdate } from './update.ts'
 
 /** `entries`: a smaller history than the bench's own; null for that. */
 interface Options {
   readonly entries: number | null
 }
 
-const benches: Readonly<Record<string, (tell: Tell, options: Options) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures, sync: runSync }
+const benches: Readonly<Record<string, (tell: Tell, options: Options) => Promise<Report>>> = { fanout: runFanout, footprint: runFootprint, merge: runMerge, signatures: runSignatures, sync: runSync, update: runUpdate }
 
 const usage = `usage: npm run bench -- NAME [--json] [--entries N]\nbenches: ${Object.keys(benches).join(', ')}; --entries is for sync, 10000 at least\n`
 

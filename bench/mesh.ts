@@ -21,6 +21,8 @@ export interface RunningNode {
   readonly joinedMs: number
   /** From that spawn to an endpoint's answer to its first question. */
   readonly contactMs: number
+  /** What its processes wrote to standard error so far. */
+  log(): string
   stop(): Promise<void>
 }
 
@@ -49,7 +51,7 @@ export const startNode = async (scope: Scope, library: Library, name: string): P
   const [executor] = childrenOf(node.pid)
   const [agent] = executor === undefined ? [] : childrenOf(executor)
   if (executor === undefined || agent === undefined) throw new Error(`${name} lacks a process`)
-  return { name, launcher: node.pid, executor, agent, joinedMs, contactMs: contactAt - startedAtEpoch, stop: () => node.stop() }
+  return { name, launcher: node.pid, executor, agent, joinedMs, contactMs: contactAt - startedAtEpoch, log: () => node.log(), stop: () => node.stop() }
 }
 
 /** Two endpoints, and `agents` nodes with the label `bench=agent`; returns when everyone was heard of at an endpoint. */

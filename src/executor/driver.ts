@@ -95,6 +95,10 @@ export class ExecutorDriver {
         while (this.#performing !== undefined) await this.#performing
       },
       insist: (write) => this.#backlog.insist(write),
+      handOver: () => {
+        this.#drained.resolve() // a stop that came before waits for no outcome here: the next start tries the release
+        succession.handOver()
+      },
       fatal: (error) => this.#fail(error)
     })
   }

@@ -87,7 +87,7 @@ export const openWorkbench = async (t: ExecutionContext, settings: WorkbenchSett
   const store = settings.store ?? new MemoryStore()
   const journal = await Journal.open(store)
   const outputs = await FileOutputs.open(path.join(directory, 'outputs'), journal.unkept().flatMap(({ body }) => outputsOf(body)))
-  const formats = createFormats({ program: { directory: '/nowhere', runtime: process.execPath }, configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json'), launcher: null })
+  const formats = createFormats({ program: { directory: '/nowhere', runtime: process.execPath }, configured: settings.formats ?? {}, searchPath: process.env['PATH'] ?? '', leftMark: path.join(directory, 'left.json'), launcher: settings.succession === undefined ? null : { protocol: 1, slots: settings.succession.slots } })
   const timers = settings.timers ?? systemTimers
   const runner = new ChildRunner(timers, outputs)
   const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' }
