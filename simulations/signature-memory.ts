@@ -3,7 +3,8 @@
  * checks what the others have checked before. What the seeded keys of a world themselves have signed is known to be valid,
  * by its exact bytes; all else, as what a hostile node makes up, is computed.
  */
-import { isEqualBytes } from '../src/base/bytes.ts'
+import { isEqualBytes, utf8 } from '../src/base/bytes.ts'
+import { entryKind } from '../src/record/entry.ts'
 import { noteProven, proveSignature } from '../src/record/proven-signatures.ts'
 import type { CheckSignature, Signer } from '../src/record/keys.ts'
 import type { KeyId } from '../src/base/brand.ts'
@@ -29,9 +30,13 @@ export const rememberSigned = ({ key, sign }: Signer): Signer => ({
     const signature = sign(message)
     if (made.size >= madeMax) made.clear()
     made.set(textOf(signature), { key, message })
-    noteProven(key, message, signature)
+    if (!isEntry(message)) noteProven(key, message, signature)
     return signature
   }
 })
+
+/** Entries are the most, and are checked by `createSignatureMemory` alone: they would only crowd out the rest. */
+const entryDomain = utf8(`writ/1/${entryKind.type}\0`)
+const isEntry = (message: Uint8Array): boolean => isEqualBytes(message.subarray(0, entryDomain.length), entryDomain)
 
 const textOf = (signature: Uint8Array): string => Buffer.from(signature.buffer, signature.byteOffset, signature.byteLength).toString('latin1')

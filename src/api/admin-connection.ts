@@ -17,6 +17,7 @@ import { loadCharters, loadSigner, openAdminHome, saveCharters, type Home } from
 import { loadEndpoints, saveEndpoints } from './file-endpoints.ts'
 import { planScratch } from './system-scratch.ts'
 import type { AdminConfig, EndpointAddress } from '../trust/home-config.ts'
+import type { KeyId } from '../base/brand.ts'
 import type { Content } from '../content/content.ts'
 
 export interface AdminConnection {
@@ -41,7 +42,12 @@ export const openAdminConnection = async (directory: string): Promise<AdminConne
   const blocks = planScratch(home.paths.adminBlocks, drawNonce(systemRandom))
   const host: HeliaHost = await createHeliaHost(network, { blocks, log: silentLog })
   await host.start()
-  const session = new AdminSession({ network, clock: systemClock, timers: systemTimers, endpoints: () => endpoints })
+  const prefer = (key: KeyId): void => {
+    if (endpoints[0]?.key === key) return
+    endpoints = [...endpoints].sort((left, right) => Number(right.key === key) - Number(left.key === key))
+    saveEndpoints(home, endpoints)
+  }
+  const session = new AdminSession({ network, clock: systemClock, timers: systemTimers, endpoints: () => endpoints, noteAnswer: prefer })
   const learn = (known: readonly EndpointAddress[]): void => {
     const merged = new Map([...endpoints, ...known].map((endpoint) => [endpoint.key, endpoint]))
     endpoints = [...merged.values()]

@@ -5,25 +5,29 @@
 import * as v from 'valibot'
 import { isWritError } from '../base/errors.ts'
 import { checkShape } from '../base/schema.ts'
-import { compareText, toText } from '../base/bytes.ts'
+import { toText } from '../base/bytes.ts'
 import { readFileGuarded, writeFileDurable } from '../base/file-durable.ts'
 import { endpointAddressSchema, type AdminConfig, type EndpointAddress } from '../trust/home-config.ts'
 import type { Home } from '../trust/file-home.ts'
 
 const fileSchema = v.array(endpointAddressSchema)
 
-/** What was learned wins over what `writ.json` says; a learned file that cannot be read counts as empty, since it is learned again. */
+/**
+ * What was learned comes first, in the order in which it was saved, and wins over what `writ.json` says; a learned file
+ * that cannot be read counts as empty, since it is learned again.
+ */
 export const loadEndpoints = (home: Home<AdminConfig>): EndpointAddress[] => {
-  const known = new Map(home.config.endpoints.map((endpoint) => [endpoint.key, endpoint]))
-  for (const endpoint of readLearned(home.paths.adminEndpoints)) {
-    const configured = known.get(endpoint.key)?.addresses ?? []
-    known.set(endpoint.key, { ...endpoint, addresses: [...new Set([...endpoint.addresses, ...configured])].slice(0, 16) })
-  }
-  return [...known.values()].sort((left, right) => compareText(left.name, right.name))
+  const configured = new Map(home.config.endpoints.map((endpoint) => [endpoint.key, endpoint]))
+  const learned = readLearned(home.paths.adminEndpoints).map((endpoint) => {
+    const addresses = [...endpoint.addresses, ...(configured.get(endpoint.key)?.addresses ?? [])]
+    return { ...endpoint, addresses: [...new Set(addresses)].slice(0, 16) }
+  })
+  const known = new Set(learned.map(({ key }) => key))
+  return [...learned, ...home.config.endpoints.filter(({ key }) => !known.has(key))]
 }
 
 export const saveEndpoints = (home: Home<AdminConfig>, endpoints: readonly EndpointAddress[]): void => {
-  const text = `${JSON.stringify([...endpoints].sort((left, right) => compareText(left.key, right.key)), null, 2)}\n`
+  const text = `${JSON.stringify(endpoints, null, 2)}\n`
   if (text !== readText(home.paths.adminEndpoints)) writeFileDurable(home.paths.adminEndpoints, text, 0o644)
 }
 

@@ -140,6 +140,8 @@ export const limits = {
     endpointsPerAgent: 2,
     /** As many as a charter may list. */
     endpointsMax: 64,
+    /** For so long a command waits for the endpoint that answered the one before, when another is reached first. */
+    firstChoiceMs: 300,
     reconnectMsMin: 250,
     reconnectMsMax: 30 * second
   },

@@ -17,8 +17,10 @@ export interface AdminSessionDeps {
   readonly network: Network
   readonly clock: SteadyClock
   readonly timers: Timers
-  /** Endpoints as now known. */
+  /** Endpoints as now known: the first one is asked where one is enough, if it can be reached. */
   readonly endpoints: () => readonly EndpointAddress[]
+  /** Told of each endpoint that answers a question. Asking it again later shows nothing older than what was shown. */
+  readonly noteAnswer: (endpoint: KeyId) => void
 }
 
 /** The peer went away, or was never there: another endpoint may do. */
@@ -27,17 +29,19 @@ const lost: ReadonlySet<string> = new Set(['unreachable', 'not-connected', 'conn
 export class AdminSession {
   readonly #deps: AdminSessionDeps
   readonly #dials = new Map<KeyId, Promise<void>>()
+  #firstDial: Promise<void> | undefined
 
   constructor(deps: AdminSessionDeps) {
     this.#deps = deps
   }
 
-  /** Connected endpoints, at least one. Errors: `no-endpoint-reachable`, `no-endpoint-known`, and a refusal that every endpoint gave. */
+  /** Connected endpoints, at least one, in the order of `endpoints`. Errors: `no-endpoint-reachable`, `no-endpoint-known`, and a refusal that every endpoint gave. */
   async contact(): Promise<readonly KeyId[]> {
     const startedAt = this.#deps.clock.monotonic()
     const endpoints = this.#deps.endpoints()
     if (endpoints.length === 0) throw new WritError('no-endpoint-known', 'the mesh has no endpoint yet; make the first one with: writ join --admin ADMIN --home DIR')
     const dials = endpoints.map((endpoint) => this.#dial(endpoint))
+    await (this.#firstDial ??= this.#awaitBriefly(dials[0]))
     const connected = this.connected()
     if (connected.length > 0) return connected
     try {
@@ -56,7 +60,9 @@ export class AdminSession {
   }
 
   connected(): readonly KeyId[] {
-    return this.#deps.network.peers().filter(({ admission }) => admission.isEndpoint).map(({ admission }) => admission.peer)
+    const ranks = new Map(this.#deps.endpoints().map(({ key }, rank) => [key, rank]))
+    const rankOf = (peer: KeyId): number => ranks.get(peer) ?? ranks.size
+    return this.#deps.network.peers().filter(({ admission }) => admission.isEndpoint).map(({ admission }) => admission.peer).sort((left, right) => rankOf(left) - rankOf(right))
   }
 
   /** Pages of one answer, from the first endpoint that gives any. Errors: those of `contact`, the endpoint's refusal. */
@@ -71,6 +77,7 @@ export class AdminSession {
         for await (const message of this.#deps.network.follow(endpoint, queryProtocol, encodeCbor(request), signal === undefined ? {} : { signal })) {
           const page = decodeShape(queryPageSchema, message, limits.network.messageBytesMax)
           if (!page.ok) throw new WritError('bad-answer', `the endpoint gave an answer that cannot be read: ${page.detail}`)
+          if (!begun) this.#deps.noteAnswer(endpoint)
           begun = true
           yield page.value
         }
@@ -107,6 +114,17 @@ export class AdminSession {
     const answer = decodeShape(submitAnswerSchema, await this.#deps.network.request(endpoint, submitProtocol, encodeCbor(request), options), limits.network.messageBytesMax)
     if (!answer.ok) throw new WritError('bad-answer', `the endpoint gave an answer that cannot be read: ${answer.detail}`)
     return answer.value
+  }
+
+  /** Until the dial has ended, well or not, or `limits.network.firstChoiceMs`. */
+  #awaitBriefly(dial: Promise<void> | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#deps.timers.after(limits.network.firstChoiceMs, resolve)
+      Promise.allSettled([dial]).then(() => {
+        cancel()
+        resolve()
+      }, resolve)
+    })
   }
 
   #dial(endpoint: EndpointAddress): Promise<void> {

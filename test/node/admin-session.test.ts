@@ -22,7 +22,9 @@ const setUp = (endpoints = [first, second]) => {
   const network = new FakeNetwork(mesh.peer('admin'))
   const time = new ManualTime()
   network.onConnect = async (peer) => network.meet(endpointAt(peer))
-  return { network, time, session: new AdminSession({ network, clock: time, timers: time, endpoints: () => endpoints }) }
+  const answered: KeyId[] = []
+  const session = new AdminSession({ network, clock: time, timers: time, endpoints: () => endpoints, noteAnswer: (endpoint) => answered.push(endpoint) })
+  return { network, time, session, answered }
 }
 
 const lost = (): never => {
@@ -56,6 +58,35 @@ test('a question goes to the next endpoint when the first is lost before it has 
   const answers = await Array.fromAsync(session.ask(nodes))
   t.is(answers.length, 1)
   t.is(network.asked.at(-1)?.peer, second.key)
+})
+
+test('the first endpoint is asked, although another one is reached before it', async (t) => {
+  const { network, time, session, answered } = setUp([second, first])
+  network.answer = async () => [page]
+  network.onConnect = async (peer) => {
+    if (peer === second.key) await new Promise<void>((resolve) => void time.after(limits.network.firstChoiceMs - 1, resolve))
+    network.meet(endpointAt(peer))
+  }
+  const answers = Array.fromAsync(session.ask(nodes))
+  await settled()
+  t.deepEqual(network.asked, [])
+  await time.pass(limits.network.firstChoiceMs)
+  t.is((await answers).length, 1)
+  t.deepEqual(answered, [second.key])
+  t.deepEqual(session.connected(), [second.key, first.key])
+})
+
+test('an endpoint that does not come is waited for once, and briefly', async (t) => {
+  const { network, time, session, answered } = setUp([second, first])
+  network.answer = async () => [page]
+  network.onConnect = async (peer) => (peer === second.key ? new Promise(() => undefined) : network.meet(endpointAt(peer)))
+  const answers = Array.fromAsync(session.ask(nodes))
+  await settled()
+  t.deepEqual(network.asked, [])
+  await time.pass(limits.network.firstChoiceMs)
+  await answers
+  await Array.fromAsync(session.ask(nodes))
+  t.deepEqual(answered, [first.key, first.key])
 })
 
 test('an order is followed on when its endpoint is lost', async (t) => {
