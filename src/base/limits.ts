@@ -158,6 +158,8 @@ export const limits = {
     messageBytesMax: 160 * KiB,
     /** What libp2p sends at once: several messages and what it says about others. */
     frameBytesMax: 4 * MiB,
+    /** Entries of one pull that the other endpoints are told of; of a longer backlog they learn by sync, which costs less for each. */
+    relayedMax: 8,
     /** In one heartbeat, before a peer's score suffers. */
     brokenPromisesMax: 16
   },

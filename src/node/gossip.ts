@@ -62,11 +62,12 @@ export class Gossip {
   }
 
   announce(announcement: Announcement): void {
-    this.#publish(indicationsTopic(this.#mesh), encodeAnnouncement(announcement))
+    void this.#publish(indicationsTopic(this.#mesh), encodeAnnouncement(announcement))
   }
 
-  report(entry: Uint8Array): void {
-    this.#publish(receiptsTopic(this.#mesh), entry)
+  /** To how many it was sent. */
+  report(entry: Uint8Array): Promise<number> {
+    return this.#publish(receiptsTopic(this.#mesh), entry)
   }
 
   async #judge(message: Uint8Array): Promise<GossipVerdict> {
@@ -94,8 +95,13 @@ export class Gossip {
     return 'accept'
   }
 
-  #publish(topic: string, message: Uint8Array): void {
-    if (message.length > limits.gossip.messageBytesMax) return // pull and sync carry it
-    this.#deps.network.publish(topic, message).catch((error: unknown) => this.#deps.log.warn('gossip failed; pull will deliver', { topic, error: describeError(error) }))
+  async #publish(topic: string, message: Uint8Array): Promise<number> {
+    if (message.length > limits.gossip.messageBytesMax) return 0 // pull and sync carry it
+    try {
+      return await this.#deps.network.publish(topic, message)
+    } catch (error) {
+      this.#deps.log.warn('gossip failed; pull will deliver', { topic, error: describeError(error) })
+      return 0
+    }
   }
 }

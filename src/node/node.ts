@@ -242,8 +242,13 @@ export class Node {
   /** Told of each entry of the own log once it is on disk. */
   #report(entry: Verified<EntryBody>): void {
     if (this.#queue !== undefined) this.#background.run('an own entry could not be merged', this.#queue.merge([entry.bytes], this.#deps.network.self, { durable: false }))
-    this.#gossip?.report(entry.bytes)
     this.#pulls.demandAll(this.#gossip === null ? 0 : limits.pull.settleMs)
+    if (this.#gossip !== null) this.#background.run('an own entry could not be gossiped', this.#gossip.report(entry.bytes).then((reached) => this.#noteReached(reached)))
+  }
+
+  /** Right after a connection an endpoint has not said yet what it listens to: what gossip cannot bring it is handed over at once. */
+  #noteReached(reached: number): void {
+    if (reached < this.#pulls.endpoints().filter((endpoint) => endpoint !== this.#deps.network.self).length) this.#pulls.demandAll(0)
   }
 
   #otherEndpoints({ current }: CharterChain): number {

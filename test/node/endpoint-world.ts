@@ -23,6 +23,8 @@ export interface EndpointWorld {
   readonly store: MemoryStore
   readonly log: RecordingLog
   readonly network: FakeNetwork
+  readonly relayed: Uint8Array[]
+  readonly relay: (entry: Uint8Array) => void
 }
 
 /** Not on the thread pool, so that all is at rest after a few turns of the loop. */
@@ -38,7 +40,9 @@ export const endpointWorld = async (world = new World()): Promise<EndpointWorld>
     { retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs } }
   )
   const directory = new Directory({ nodes: () => queue.nodes(), clock: time })
-  return { world, queue, content: new MemoryContent(), charters, directory, clock: time, timers: time, store, log, network: new FakeNetwork(world.mesh.peer('endpoint-1')) }
+  const relayed: Uint8Array[] = []
+  const relay = (entry: Uint8Array): void => void relayed.push(entry)
+  return { world, queue, content: new MemoryContent(), charters, directory, clock: time, timers: time, store, log, network: new FakeNetwork(world.mesh.peer('endpoint-1')), relayed, relay }
 }
 
 /** An answer as its reader would see it. */

@@ -190,6 +190,23 @@ test('an order heard by gossip is handed over at once, and its receipt is gossip
   t.deepEqual(network.published.map(({ topic }) => topic), [receiptsTopic(made.world.mesh.mesh)])
 })
 
+test('a receipt that gossip brings to fewer than all endpoints is handed over at once', async (t) => {
+  const all = await setUp({ gossip: true })
+  const { made, network, executor, join } = all
+  await join()
+  const countPulls = async (reached: number): Promise<number> => {
+    const indication = made.world.order({ payload: uptime.ref })
+    const entry = made.world.admin.entries.at(-1)?.bytes ?? new Uint8Array()
+    await network.gossip(indicationsTopic(made.world.mesh.mesh), encodeAnnouncement({ entry, payload: uptime.bytes }), made.world.mesh.peer('endpoint-1'))
+    network.publish = async () => reached
+    const before = network.asked.length
+    await executor.say({ kind: 'statement', statement: statementOf(all, indication, 'succeeded') })
+    return network.asked.length - before
+  }
+  t.is(await countPulls(1), 0)
+  t.true((await countPulls(0)) > 0)
+})
+
 test('an agent serves its outputs to endpoints alone', async (t) => {
   const { made, network } = await setUp()
   const service = network.services.get(outputProtocol)

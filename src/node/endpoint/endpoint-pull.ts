@@ -23,6 +23,8 @@ export interface PullDeps {
   readonly directory: Directory
   readonly network: Pick<Network, 'blame'>
   readonly clock: Clock
+  /** Tells the other endpoints what an agent has brought; sync tells them too, later. */
+  readonly relay: (entry: Uint8Array) => void
 }
 
 /** Errors: `malformed`, `oversized`. */
@@ -30,8 +32,7 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
   const decoded = decodeShape(pullRequestSchema, message, limits.network.messageBytesMax)
   if (!decoded.ok) throw new WritError(decoded.code, decoded.detail)
   const request = decoded.value
-  const fault = request.entries.length === 0 ? undefined : faultOfAuthor(await deps.queue.merge(request.entries, agent, { durable: true }))
-  if (fault !== undefined) deps.network.blame(agent, fault.code, fault.detail)
+  if (request.entries.length > 0) await mergeBrought(deps, agent, request.entries)
   await deps.queue.notePresence(request.presence, deps.clock.now())
   const lives = knownLivesOf(await deps.queue.headsOf(agent))
   const history = await readHistory(deps, agent, request.wanted)
@@ -48,6 +49,13 @@ export const answerPull = async (deps: PullDeps, agent: KeyId, message: Uint8Arr
     work: await gatherWork(deps, agent, new Set(request.have))
   }
   return encodeCbor(answer)
+}
+
+const mergeBrought = async (deps: PullDeps, agent: KeyId, entries: readonly Uint8Array[]): Promise<void> => {
+  const report = await deps.queue.merge(entries, agent, { durable: true })
+  const fault = faultOfAuthor(report)
+  if (fault !== undefined) deps.network.blame(agent, fault.code, fault.detail)
+  if (report.accepted.length <= limits.gossip.relayedMax) for (const { bytes } of report.accepted) deps.relay(bytes)
 }
 
 /** What an author is told of its own log. */

@@ -106,7 +106,8 @@ export class Endpoint {
 
   /** The answer to a pull; the endpoint's own agent asks here directly. */
   pull(agent: KeyId, message: Uint8Array): Promise<Uint8Array> {
-    return answerPull({ ...this.#deps, directory: this.#directory }, agent, message)
+    const relay = (entry: Uint8Array): void => void this.#deps.gossip?.report(entry)
+    return answerPull({ ...this.#deps, directory: this.#directory, relay }, agent, message)
   }
 
   /** What gossip brought: counts like anything that was submitted or synchronised. */

@@ -60,6 +60,20 @@ test('what an agent has is not sent again, but its cancellation is', async (t) =
   t.deepEqual(work, { kind: 'orders', bundles: [], controls: expected, more: false })
 })
 
+test('what an agent brings is told to the other endpoints, once, and a long backlog is not', async (t) => {
+  const { world, agent, pull, submit, relayed } = await setUp()
+  const order = world.order()
+  await submit()
+  const first = bytesOf(agent.say(receipts(said(order.id, 'received'))))
+  await pull({ entries: first })
+  t.deepEqual(relayed, first)
+  await pull({ entries: first })
+  t.is(relayed.length, 1)
+  const backlog = Array.from({ length: limits.gossip.relayedMax + 1 }, () => bytesOf(agent.say(receipts(said(order.id, 'retrieving'))))).flat()
+  await pull({ entries: backlog })
+  t.is(relayed.length, 1)
+})
+
 test('an order that was cancelled before it was handed out is not', async (t) => {
   const { world, pull, submit } = await setUp()
   world.cancel(world.order().id)
