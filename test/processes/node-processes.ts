@@ -154,10 +154,10 @@ export class NodeProcesses {
     return found
   }
 
-  /** None while it waits to be started again. */
+  /** None while it waits to be started again, or is still on the way to another user. */
   findAgent(name: string): number | undefined {
     const executor = this.findExecutor(name)
-    return executor === undefined ? undefined : childrenOf(executor).find((pid) => commandOf(pid).includes('agent.js'))
+    return executor === undefined ? undefined : childrenOf(executor).find((pid) => isAgent(commandOf(pid)))
   }
 
   /** What the node wrote down last. */
@@ -198,6 +198,7 @@ export class NodeProcesses {
 
 /** A launcher's own helpers carry its command, which names the installed executor. */
 const isExecutor = (command: string): boolean => command.includes('executor.js') && !command.includes('launcher.sh')
+const isAgent = (command: string): boolean => command.includes('agent.js') && !command.includes('setpriv')
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null
 
