@@ -4,11 +4,13 @@ import { entryKind } from '../src/record/entry.ts'
 import { statementKind } from '../src/record/statement.ts'
 import { withPrefix } from '../src/base/key-value-store.ts'
 import { judgeRow } from './expectations.ts'
-import { openReader, readArrival, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
+import { openReader, readArrival, readOverdue, readQueueState, type QueueState, type ReaderDeps } from './queue-state.ts'
 import { extendCharterChain, headOf, type CharterChain } from '../src/trust/charter-chain.ts'
 import type { Doubt, Ledger } from './ledger.ts'
 import type { KeyId, Millis, RecordId } from '../src/base/brand.ts'
 import type { Machine } from './machine.ts'
+import type { Queue } from '../src/queue/queue.ts'
+import type { Retention } from '../src/queue/retention.ts'
 
 /** After the end. */
 const cancelledWithinMs: Millis = 1_000
@@ -45,8 +47,9 @@ export class Checkers {
   }
 
   /**
-   * Endpoints that hold the same entries hold the same queues, and say so; those that hold others do not. No queue tells
-   * of a run that was not, or of an agent that was not meant.
+   * Endpoints that hold the same entries hold the same queues, and say so; those that hold others do not. Where some were
+   * dropped their heads tell, and the queues are each endpoint's own matter. No queue tells of a run that was not, or of
+   * an agent that was not meant.
    */
   async checkAlways(): Promise<void> {
     const { ledger } = this.#deps
@@ -55,9 +58,10 @@ export class Checkers {
       this.#judgeCells(left)
       for (const right of states.slice(index + 1)) {
         const pair = `${left.name} and ${right.name}`
-        const hasSameEntries = left.state.entries === right.state.entries
+        const hasDropped = left.state.hasDropped || right.state.hasDropped
+        const hasSameEntries = hasDropped ? left.state.heads === right.state.heads : left.state.entries === right.state.entries
         if (hasSameEntries !== (left.state.digest === right.state.digest)) ledger.violate('digest', `${pair} hold ${hasSameEntries ? 'the same' : 'other'} entries under ${hasSameEntries ? 'other' : 'the same'} digests`)
-        if (hasSameEntries && left.state.folded !== right.state.folded) ledger.violate('fold', `${pair} hold the same entries and other queues`)
+        if (hasSameEntries && !hasDropped && left.state.folded !== right.state.folded) ledger.violate('fold', `${pair} hold the same entries and other queues`)
       }
     }
   }
@@ -88,11 +92,23 @@ export class Checkers {
     })
   }
 
+  /** To be asked when every endpoint has had the time to drop what is over. */
+  async findOverdue(retention: Retention): Promise<Unmet[]> {
+    this.#states.clear() // what is dropped leaves the order of arrival as it was
+    const unmet: Unmet[] = []
+    for (const { name, agentDisk } of this.#deps.endpoints()) {
+      const overdue = await readOverdue(agentDisk.peek(), retention, this.#deps.clock.now())
+      if (overdue.length > 0) unmet.push({ checker: 'dropped-in-time', detail: `${name} still holds ${overdue.length} orders that are long over` })
+    }
+    return unmet
+  }
+
   async #findDiffering(): Promise<Unmet[]> {
     const states = await this.#readStates()
     const [first] = states
+    const hasDropped = states.some(({ state }) => state.hasDropped)
     return states
-      .filter(({ state }) => state.digest !== first?.state.digest || state.folded !== first?.state.folded)
+      .filter(({ state }) => state.digest !== first?.state.digest || state.heads !== first?.state.heads || (!hasDropped && state.folded !== first?.state.folded))
       .map(({ name }) => ({ checker: 'queues-converge', detail: `${name} holds other queues than ${first?.name ?? ''}` }))
   }
 
@@ -116,10 +132,18 @@ export class Checkers {
   }
 
   async #findUnended(): Promise<Unmet[]> {
+    const unmet: Unmet[] = []
+    // One endpoint answers for all where these hold the same queues, byte for byte.
+    const hasDropped = (await this.#readStates()).some(({ state }) => state.hasDropped)
+    for (const endpoint of this.#deps.endpoints().slice(0, hasDropped ? Infinity : 1)) {
+      const queue = await openReader(this.#deps, endpoint.agentDisk.peek())
+      unmet.push(...(await this.#judgeRows(queue)))
+    }
+    return unmet
+  }
+
+  async #judgeRows(queue: Queue): Promise<Unmet[]> {
     const { ledger, intruders, clock } = this.#deps
-    const [endpoint] = this.#deps.endpoints()
-    if (endpoint === undefined) return []
-    const queue = await openReader(this.#deps, endpoint.agentDisk.peek())
     const unmet: Unmet[] = []
     for (const order of ledger.orders.values()) {
       if (!order.isPromised) continue
@@ -153,7 +177,7 @@ export class Checkers {
     const held = await this.#readStatements(endpoint)
     return ledger.deeds().flatMap(({ agent, indication, deed }) => {
       if (intruders.has(agent)) return []
-      const lost = deed.statements.filter((statement) => statement.state !== 'running' && !held.has(statement.id) && !ledger.isTakenBack(agent, statement))
+      const lost = deed.statements.filter((statement) => statement.state !== 'running' && !ledger.isSettled(statement) && !held.has(statement.id) && !ledger.isTakenBack(agent, statement))
       return lost.map(({ state }) => ({ checker: 'no-receipt-lost', detail: `no endpoint holds that ${this.#nameOf(agent)} said ${state} of ${ledger.orders.get(indication)?.name ?? indication}` }))
     })
   }

@@ -86,6 +86,8 @@ export class Ledger {
   readonly #forgotten = new Map<KeyId, Set<RecordId>>()
   /** Each chain as an admin made it. */
   readonly charters: CharterChain[] = []
+  /** What was promised until then has come true, and may be dropped. */
+  #settledAt: Millis = 0
   readonly #clock: Clock
   readonly #startedAt: Millis
 
@@ -105,6 +107,16 @@ export class Ledger {
   /** Before it is submitted anywhere. */
   noteOrder(order: GivenOrder): void {
     this.orders.set(order.indication, order)
+  }
+
+  /** Nobody need remember any more what was ordered and said so far. */
+  settle(): void {
+    for (const order of this.orders.values()) order.isPromised = false
+    this.#settledAt = this.#clock.now()
+  }
+
+  isSettled({ at }: Journalled): boolean {
+    return at <= this.#settledAt
   }
 
   noteStart(doer: Doer, indication: IndicationId): void {

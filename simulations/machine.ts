@@ -52,6 +52,7 @@ export interface MachineOptions {
   readonly endpoints: readonly EndpointAddress[]
   readonly gossip: boolean
   readonly checkpointEntries: number
+  readonly retentionMs: Millis
 }
 
 /** `stop` is orderly; the others are kills, `machine` is a power cut. */
@@ -252,7 +253,7 @@ export class Machine {
 
   async #openAgent(life: Life, executor: SimulatedExecutor): Promise<AgentProcess> {
     const { log, checkSignature, sabotage } = this.#deps
-    const { endpoints, gossip, checkpointEntries } = this.#options
+    const { endpoints, gossip, checkpointEntries, retentionMs } = this.#options
     const { membership, peer } = this.#member
     this.#starts += 1
     // The first process draws as if it were the only one: a seed of old means what it meant.
@@ -269,7 +270,7 @@ export class Machine {
         checkpointEntries,
         pullIntervalMs: limits.pull.intervalMs,
         syncIntervalMs: limits.sync.intervalMs,
-        retention: { mode: 'label', ageMs: limits.queue.labelRetentionMs },
+        retention: { mode: 'label', ageMs: retentionMs },
         formats: new Set(['command'])
       }
     )

@@ -107,5 +107,12 @@ export const mutants: readonly Mutant[] = [
     checkers: ['orders-end'],
     seedsMax: 40,
     replacements: [{ file: 'src/queue/own-starts.ts', from: 'if (!said.ended.has(id)) changes.push(put(startKey(id), bytes))', to: 'if (said.ended.has(id)) changes.push(put(startKey(id), bytes))' }]
+  },
+  {
+    name: 'log that begins at a checkpoint refused',
+    scenario: 'endpoint-churn',
+    checkers: ['queues-converge', 'receipts-acknowledged', 'orders-end', 'orders-given', 'digest'],
+    seedsMax: 30,
+    replacements: [{ file: 'src/queue/sync.ts', from: '{ mayBeginAtCheckpoint: isTrimmed }', to: '{ mayBeginAtCheckpoint: isTrimmed && entries.length < 0 }' }]
   }
 ]

@@ -8,7 +8,9 @@ import { Fabric, type MessageCounts } from './fabric.ts'
 import { Flooder } from './intruders/flooder.ts'
 import { Forger } from './intruders/forger.ts'
 import { Jobs } from './jobs.ts'
+import { keptMsOf, type Retention } from '../src/queue/retention.ts'
 import { Life } from './life.ts'
+import { limits } from '../src/base/limits.ts'
 import { Disk } from './disk.ts'
 import { Machine, type Sabotage } from './machine.ts'
 import { createWorld, namesByKey, type AdminIdentity, type Member, type World } from './world.ts'
@@ -26,7 +28,7 @@ import type { CheckSignature } from '../src/record/keys.ts'
 import type { EndpointAddress } from '../src/trust/home-config.ts'
 import type { Intruder } from './intruders/intruder.ts'
 import type { KeyId, Millis } from '../src/base/brand.ts'
-import type { Scenario, Story } from './story.ts'
+import type { Aftermath, Scenario, Story } from './story.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
 const checkEveryMs: Millis = 5_000
@@ -37,6 +39,9 @@ const afterglowMs: Millis = 5_000
 /** For each node in one run; 300 are usual. More is work without an end, such as asking again at once for ever. */
 const eventsPerNodeMax = 10_000
 const bootWithinMs: Millis = 5_000
+/** Between two looks at a mesh that has nothing to do. */
+const restedMs: Millis = 60_000
+const wipedDownMs: Millis = 1_000
 
 export interface SimulationOptions {
   readonly scenario: Scenario
@@ -98,6 +103,8 @@ class Simulation {
   readonly #rival: SimulatedAdmin
   /** What admins plan, and have not done yet. */
   #ungiven = 0
+  /** Of the phases of the run that are over. */
+  #eventsBefore = 0
 
   constructor(world: World, story: Story, random: SeededRandom, options: SimulationOptions) {
     this.#world = world
@@ -136,17 +143,15 @@ class Simulation {
     // Whoever is started by that has not begun to be restless yet.
     await this.#advance()
     for (const intruder of this.#intruders) intruder.stop()
-    let unmet = await this.#findUnmet()
-    while (unmet.length > 0 && this.#time.now() < healAt + livenessMsMax && !this.#isRunaway()) {
-      await this.#advance()
-      unmet = await this.#findUnmet()
-    }
+    let unmet = await this.#comeTrue(healAt + livenessMsMax)
     const convergedAfterMs = unmet.length > 0 ? null : this.#time.now() - healAt
     if (convergedAfterMs !== null) {
       const until = this.#time.now() + afterglowMs
       while (this.#time.now() < until) await this.#advance()
       unmet = await this.#findUnmet()
     }
+    const { aftermath } = this.#story
+    if (unmet.length === 0 && aftermath !== null) unmet = await this.#liveOn(aftermath)
     for (const { checker, detail } of [...unmet, ...(await this.#checkers.findLeaks((spanMs) => this.#time.runUntil(this.#time.now() + spanMs)))]) this.#ledger.violate(checker, detail)
     if (this.#isRunaway()) this.#ledger.violate('bounded-work', `${this.#time.events} events among ${this.#machines.size} nodes`)
     return convergedAfterMs
@@ -160,12 +165,47 @@ class Simulation {
     return { events: this.#time.events, lastChangeMs, messages: this.#fabric.sent, traceHash: this.#trace.digest(), reached, violations: this.#ledger.violations }
   }
 
+  async #comeTrue(until: Millis): Promise<Unmet[]> {
+    let unmet = await this.#findUnmet()
+    while (unmet.length > 0 && this.#time.now() < until && !this.#isRunaway()) {
+      await this.#advance()
+      unmet = await this.#findUnmet()
+    }
+    return unmet
+  }
+
+  /** Until everything that was ordered is over and dropped, and some time longer. */
+  async #liveOn({ wiped, draft }: Aftermath): Promise<Unmet[]> {
+    const retention: Retention = { mode: 'label', ageMs: this.#story.retentionMs }
+    const expiresAt = Math.max(...[...this.#ledger.orders.values()].map((order) => order.expiresAt))
+    this.#fabric.note('aftermath')
+    this.#ledger.settle()
+    await this.#rest(expiresAt + keptMsOf(retention))
+    // Every endpoint has looked at what may be dropped at least once after that.
+    await this.#rest(this.#time.now() + 1.3 * limits.queue.housekeepingMs)
+    const unmet = await this.#checkers.findOverdue(retention)
+    if (unmet.length > 0) return unmet
+    if (wiped !== null) await this.#machines.get(wiped)?.wipe(wipedDownMs)
+    this.#promise(0, `${draft.name} could not be given`, async () => void (await this.#admin.give(draft)))
+    return this.#comeTrue(this.#time.now() + livenessMsMax)
+  }
+
+  /** Nothing happens that has to be looked at closely; what it costs counts by itself. */
+  async #rest(until: Millis): Promise<void> {
+    this.#eventsBefore = this.#time.events
+    while (this.#time.now() < until && !this.#isRunaway()) {
+      await this.#time.runUntil(Math.min(until, this.#time.now() + restedMs))
+      await this.#checkers.checkAlways()
+    }
+    this.#eventsBefore = this.#time.events
+  }
+
   async #findUnmet(): Promise<Unmet[]> {
     return this.#ungiven > 0 ? [{ checker: 'orders-given', detail: `${this.#ungiven} things that admins planned are not done` }] : this.#checkers.findUnmet()
   }
 
   #isRunaway(): boolean {
-    return this.#time.events > eventsPerNodeMax * (this.#world.endpoints.length + this.#world.agents.length)
+    return this.#time.events - this.#eventsBefore > eventsPerNodeMax * (this.#world.endpoints.length + this.#world.agents.length)
   }
 
   async #advance(): Promise<void> {
@@ -197,7 +237,7 @@ class Simulation {
         log: createTraceLog(this.#trace, member.name), sabotage: this.#options.sabotage ?? {}
       },
       member,
-      { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip, checkpointEntries: this.#story.checkpointEntries }
+      { chain: this.#world.chain, listen, endpoints: this.#addresses, gossip: this.#story.gossip, checkpointEntries: this.#story.checkpointEntries, retentionMs: this.#story.retentionMs }
     )
     this.#machines.set(machine.key, machine)
     machine.startAfter(bootAtMs)

@@ -47,6 +47,13 @@ export interface PlannedOrder {
   readonly cancelAfterMs: Millis | null
 }
 
+/** What comes when every order is long over: endpoints have dropped what they held of them, and the mesh goes on. */
+export interface Aftermath {
+  /** Loses what it keeps then: the others have no longer all that was ever said. */
+  readonly wiped: KeyId | null
+  readonly draft: OrderDraft
+}
+
 export interface Story {
   readonly gossip: boolean
   readonly weather: Weather
@@ -63,6 +70,10 @@ export interface Story {
   readonly checkpointEntries: number
   /** From then on nothing is lost and everybody is there. */
   readonly healAtMs: Millis
+  /** How long after its expiry endpoints show an order. */
+  readonly retentionMs: Millis
+  /** Null for a mesh that is left as soon as everything has come true. */
+  readonly aftermath: Aftermath | null
 }
 
 export interface Scenario {

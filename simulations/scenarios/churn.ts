@@ -40,7 +40,7 @@ export const endpointChurn: Scenario = {
     ])
     const wiped = endpoints.length > 1 && random.chance(0.4) ? random.sample(endpoints, 1) : []
     troubles.push(...wiped.map((host): Trouble => ({ kind: 'wipe', host, atMs: random.between(40 * second, 60 * second), downMs: drawDownMs(random) })))
-    return { ...drawPeace(random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
+    return { ...drawPeace(world, random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
   }
 }
 
@@ -54,7 +54,7 @@ export const agentChurn: Scenario = {
       const away: Trouble[] = random.chance(0.4) ? [{ kind: 'away', host, ...drawSpan(random, 40 * second) }] : []
       return [...late, ...away, ...Array.from({ length: random.between(0, 2) }, () => drawEnding(host, random))]
     })
-    return { ...drawPeace(random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
+    return { ...drawPeace(world, random), gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders: planOrders(world, random) }
   }
 }
 
@@ -63,7 +63,7 @@ export const crashStorm: Scenario = {
   name: 'crash-storm',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     gossip: random.chance(0.8),
     weather: random.chance(0.5) ? calmWeather : drawMildWeather(random),
     troubles: [...everybody(world).flatMap((host) => drawCrashes(host, random)), ...drawLostJournals(world, random)],
@@ -93,7 +93,7 @@ export const restoredBackups: Scenario = {
   tell: (world, random) => {
     const troubles = [...random.sample(agentsOf(world), Math.ceil(world.agents.length / 4)), ...random.sample(endpointsOf(world), 1)].map((host) => drawRestore(host, random))
     if (random.chance(0.5)) troubles.push(drawRestore(world.admin.peer.key, random))
-    return { ...drawPeace(random), healAtMs: 100 * second, gossip: random.chance(0.8), weather: calmWeather, troubles, orders: [...planOrders(world, random), ...planLater(world, random)] }
+    return { ...drawPeace(world, random), healAtMs: 100 * second, gossip: random.chance(0.8), weather: calmWeather, troubles, orders: [...planOrders(world, random), ...planLater(world, random)] }
   }
 }
 

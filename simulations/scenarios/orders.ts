@@ -1,6 +1,6 @@
 /** What is ordered in every scenario: one of each kind. */
 import { groups, type World } from '../world.ts'
-import { byName, drawMs, everybody, minute, second } from './drawing.ts'
+import { byName, drawMs, everybody, minute, second, toAll, usual } from './drawing.ts'
 import type { KeyId, Millis } from '../../src/base/brand.ts'
 import type { OrderDraft } from '../simulated-admin.ts'
 import type { PlannedOrder, Span } from '../story.ts'
@@ -9,14 +9,12 @@ import type { SeededRandom } from '../seeded-random.ts'
 /** While orders are given. */
 const givingMs: Span = { fromMs: 8 * second, untilMs: 30 * second }
 
-const usual = { expiresInMs: 30 * minute, timeoutMs: 20 * minute, idempotent: false }
-
 /**
  * By label, by name, all; one that succeeds, fails, takes too long, is cancelled, is large, takes a while, may be
  * repeated; and one that expires before these, who are away, can hear of it.
  */
 export const planOrders = (world: World, random: SeededRandom, sleepers: readonly KeyId[] = [], giving: Span = givingMs): PlannedOrder[] => {
-  const all = { target: { kind: 'select' as const, selector: '', enrolledUntil: world.startedAt }, targets: everybody(world) }
+  const all = toAll(world)
   const group = random.sample(groups, 1)[0] ?? groups[0]
   const grouped = {
     target: { kind: 'select' as const, selector: `group=${group}`, enrolledUntil: world.startedAt },

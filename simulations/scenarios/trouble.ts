@@ -25,7 +25,7 @@ export const clockChaos: Scenario = {
     // What an admin signs for tomorrow is not done today: its clock stays within what is tolerated.
     const troubles = hosts.flatMap((host) => drawClocks(host, random, host === admin ? 0 : 0.05))
     troubles.push(...sleepers.map((host): Trouble => ({ kind: 'away', host, fromMs: 0, untilMs: 80 * second })))
-    return { ...drawPeace(random), healAtMs: 85 * second, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders }
+    return { ...drawPeace(world, random), healAtMs: 85 * second, gossip: random.chance(0.8), weather: drawMildWeather(random), troubles, orders }
   }
 }
 
@@ -43,7 +43,7 @@ export const flood: Scenario = {
   name: 'flood',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
     intruders: random.sample(agentsOf(world), random.between(1, 2)).map((host) => ({ host, kind: 'flooder' as const })),
@@ -56,7 +56,7 @@ export const hostileAgent: Scenario = {
   name: 'hostile-agent',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     gossip: random.chance(0.7),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
@@ -70,7 +70,7 @@ export const equivocator: Scenario = {
   name: 'equivocator',
   drawEndpoints: drawEndpoints(2),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     gossip: random.chance(0.7),
     healAtMs: 60 * second,
     weather: drawMildWeather(random),
@@ -91,7 +91,7 @@ export const mixed: Scenario = {
   name: 'mixed',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     healAtMs: 85 * second,
     gossip: random.chance(0.7),
     weather: random.chance(0.5) ? drawBadWeather(random) : drawMildWeather(random),

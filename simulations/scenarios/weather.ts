@@ -1,5 +1,5 @@
 /** Scenarios in which only the network is at fault. */
-import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawSpan, endpointsOf, everybody, minute, drawPeace, peace, second, stormMs } from './drawing.ts'
+import { agentsOf, drawBadWeather, drawEndpoints, drawMildWeather, drawPeace, drawSpan, endpointsOf, everybody, peace, second, stormMs, toAll, usual } from './drawing.ts'
 import { planOrders } from './orders.ts'
 import type { OrderDraft } from '../simulated-admin.ts'
 import type { Scenario, Story, Trouble } from '../story.ts'
@@ -12,10 +12,7 @@ export const oneOrder: Scenario = {
   name: 'one-order',
   drawEndpoints: () => 3,
   tell: (world) => {
-    const draft: OrderDraft = {
-      name: 'one', argv: ['true'], target: { kind: 'select', selector: '', enrolledUntil: world.startedAt }, targets: everybody(world),
-      expiresInMs: 30 * minute, timeoutMs: 20 * minute, idempotent: false, result: 'succeeded'
-    }
+    const draft: OrderDraft = { ...usual, ...toAll(world), name: 'one', argv: ['true'], result: 'succeeded' }
     return { ...peace, orders: [{ atMs: oneOrderAtMs, draft, cancelAfterMs: null }], healAtMs: oneOrderAtMs }
   }
 }
@@ -32,7 +29,7 @@ export const calm: Scenario = {
     if (world.agents.length > calmNodesMax) return oneOrder.tell(world, random)
     const orders = planOrders(world, random)
     const lastMs = Math.max(...orders.map(({ atMs, cancelAfterMs }) => atMs + (cancelAfterMs ?? 0)))
-    return { ...drawPeace(random), orders, healAtMs: lastMs + 5 * second }
+    return { ...drawPeace(world, random), orders, healAtMs: lastMs + 5 * second }
   }
 }
 
@@ -53,7 +50,7 @@ const tellStorm = (world: World, random: SeededRandom): Story => {
     ...awake.filter(() => random.chance(0.5)).map((host): Trouble => ({ kind: 'away', host, ...drawSpan(random, 40 * second) })),
     ...drawSlowLinks(world, random)
   ]
-  return { ...drawPeace(random), weather: drawBadWeather(random), troubles, orders, healAtMs: Math.max(stormMs, untilMs) }
+  return { ...drawPeace(world, random), weather: drawBadWeather(random), troubles, orders, healAtMs: Math.max(stormMs, untilMs) }
 }
 
 /** Some hosts have worse links than the rest. */
@@ -69,7 +66,7 @@ export const partitionAndHeal: Scenario = {
   name: 'partition-and-heal',
   drawEndpoints: drawEndpoints(1),
   tell: (world, random) => ({
-    ...drawPeace(random),
+    ...drawPeace(world, random),
     gossip: random.chance(0.8),
     weather: drawMildWeather(random),
     troubles: Array.from({ length: random.between(1, 3) }).flatMap(() => drawPartition(world, random)),

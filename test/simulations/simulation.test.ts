@@ -33,6 +33,15 @@ for (const { name } of scenarios) {
   })
 }
 
+test('when all that was ordered is over endpoints drop it, one of them begins anew from what is left, and orders come true as before', async (t) => {
+  const lines: string[] = []
+  const report = await simulate(t, 'endpoint-churn', 10, { nodes: 5, onTrace: (line) => void lines.push(line) })
+  t.deepEqual(report.violations, [])
+  t.true(report.reached.droppedLogs > 0)
+  const told = lines.map((line) => line.replace(/^\d+ /, ''))
+  t.true(told.findLastIndex((line) => line.startsWith('wiped endpoint-')) > told.indexOf('aftermath'))
+})
+
 test('the same seed gives the same trace, another seed another', async (t) => {
   const [first, again, other] = [await simulate(t, 'lossy', 7), await simulate(t, 'lossy', 7, { checkSignature: createSignatureMemory() }), await simulate(t, 'lossy', 8)]
   t.is(first.traceHash, again.traceHash)
