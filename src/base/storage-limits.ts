@@ -10,7 +10,7 @@ export const storageLimits = {
     /** An endpoint's queues: every receipt of the fleet is four rows, and with a small buffer tables are merged all the time, a fifth of the work. */
     queueWriteBufferBytes: 8 * MiB,
     /** Tables of 2 MiB that are open: LevelDB maps each into memory, with its index and filter. More are opened again when they are read; bench `sync` holds the measurement. */
-    openTablesMax: 128,
+    openTablesMax: 64,
     /** Opening writes two full buffers into tables; besides them a new log and manifest. */
     reopenBytesMin: 4 * MiB
   },

@@ -25,8 +25,9 @@ export const signerFromSeed = (seed: Uint8Array): Signer => {
 export const keyIdOf = (rawPublicKey: Uint8Array): KeyId => toBase32(rawPublicKey) as KeyId
 export const rawKeyOf = (key: KeyId): Uint8Array => fromBase32(key)
 
+/** For keys that are met once, as those of an invite: they take no room among those that come again. */
 export const verifySignatureSync = (key: KeyId, message: Uint8Array, signature: Uint8Array): boolean => {
-  const publicKey = importKey(key)
+  const publicKey = imported.get(key) ?? openKey(key)
   return publicKey !== undefined && signature.length === signatureBytes && verify(null, message, publicKey, signature)
 }
 
@@ -51,10 +52,14 @@ const imported = new BoundedMap<KeyId, KeyObject>(limits.record.importedKeysMax)
 const importKey = (key: KeyId): KeyObject | undefined => {
   const known = imported.get(key)
   if (known !== undefined) return known
+  const publicKey = openKey(key)
+  if (publicKey !== undefined) imported.set(key, publicKey)
+  return publicKey
+}
+
+const openKey = (key: KeyId): KeyObject | undefined => {
   try {
-    const publicKey = createPublicKey({ key: Buffer.concat([spkiPrefix, rawKeyOf(key)]), format: 'der', type: 'spki' })
-    imported.set(key, publicKey)
-    return publicKey
+    return createPublicKey({ key: Buffer.concat([spkiPrefix, rawKeyOf(key)]), format: 'der', type: 'spki' })
   } catch {
     return undefined // 32 bytes that are no curve point: nothing can be signed by them
   }
