@@ -93,14 +93,20 @@ export const readNode = async (directory: string, name: string, indications: Ite
   })
 }
 
-const readOwnEntries = async (home: Home<NodeConfig>, store: KeyValueStore): Promise<string[]> => {
+const readOwnEntries = async (home: Home<NodeConfig>, store: KeyValueStore): Promise<NodeEvidence['ownEntries']> => {
   const chain = loadCharters(home, 'agent')
   const signer = loadSigner(home.paths.peerKey)
   const { credential } = loadCredential(home, 'agent', chain)
   const log = await OwnLog.open({ store, signer, mesh: chain.mesh, random: systemRandom, clock: systemClock, first: { kind: 'credential', credential: credential.bytes } })
   // Nobody who has acknowledged nothing lacks everything.
   const nobody = credential.body.executor
-  return (await log.unacknowledgedFor(nobody, Number.MAX_SAFE_INTEGER)).map((bytes) => openEntry(bytes).id)
+  return (await log.unacknowledgedFor(nobody, Number.MAX_SAFE_INTEGER)).map(openEntry).map((entry) => ({ id: entry.id, place: placeOf(entry) }))
+}
+
+/** Where an entry stands, and what it says. */
+const placeOf = ({ body: { incarnation, sequence, content } }: Sealed<EntryBody>): string => {
+  const said = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'agent' ? receipt.state : openStatement(receipt.statement).body.state)).join('+') : content.kind
+  return `${incarnation.slice(0, 6)}/${sequence} (${said})`
 }
 
 const withStore = async <T>(directory: string, read: (store: KeyValueStore) => Promise<T>): Promise<T> => {

@@ -18,7 +18,7 @@ const endpoint = (name: string, change: Partial<EndpointEvidence> = {}, state: S
 const evidence = (change: Partial<Evidence> = {}, state: State = 'succeeded'): Evidence => ({
   effects: ['a1', 'a2'].map((node) => ({ indication: 'order', node, starts: 1, ends: 1 })),
   endpoints: [endpoint('e1', {}, state), endpoint('e2', {}, state)],
-  nodes: [{ name: 'a1', outcomes: [{ statement: 'statement', indication: 'order', state: 'succeeded' }], unkept: 0, active: [], ownEntries: ['entry'] }],
+  nodes: [{ name: 'a1', outcomes: [{ statement: 'statement', indication: 'order', state: 'succeeded' }], unkept: 0, active: [], ownEntries: [{ id: 'entry', place: 'life/1 (running)' }] }],
   ...change
 })
 

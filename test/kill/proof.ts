@@ -34,7 +34,7 @@ export interface NodeEvidence {
   /** Orders without an outcome. */
   readonly active: readonly string[]
   /** Entries of its own log, of all lives. */
-  readonly ownEntries: readonly string[]
+  readonly ownEntries: readonly { readonly id: string; readonly place: string }[]
 }
 
 export interface Evidence {
@@ -124,7 +124,7 @@ const judgeNode = ({ endpoints }: Evidence, node: NodeEvidence): string[] => [
   ...node.active.map((indication) => `the executor of ${node.name} holds ${indication} without an outcome`),
   ...endpoints.flatMap((endpoint) => {
     const outcomes = node.outcomes.filter(({ statement }) => !endpoint.statements.has(statement)).map(({ indication, state }) => `${indication} ${state}`)
-    const entries = node.ownEntries.filter((entry) => !endpoint.entries.has(entry))
+    const entries = node.ownEntries.filter(({ id }) => !endpoint.entries.has(id)).map(({ place }) => place)
     return [
       ...(outcomes.length === 0 ? [] : [`${endpoint.name} lacks outcomes that the executor of ${node.name} wrote down: ${shorten(outcomes)}`]),
       ...(entries.length === 0 ? [] : [`${endpoint.name} lacks entries of the log of ${node.name}: ${shorten(entries)}`])
