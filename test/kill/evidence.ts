@@ -10,6 +10,7 @@ import { toBase32 } from '../../src/base/bytes.ts'
 import { Journal } from '../../src/executor/journal.ts'
 import { OwnLog } from '../../src/queue/own-log.ts'
 import { Queue } from '../../src/queue/queue.ts'
+import { hasEnded } from '../../src/queue/views.ts'
 import { decodeRecord } from '../../src/record/record.ts'
 import { entryKind, type EntryBody } from '../../src/record/entry.ts'
 import { loadCharters, loadCredential, loadSigner, openNodeHome, type Home } from '../../src/trust/file-home.ts'
@@ -100,13 +101,13 @@ const readOwnEntries = async (home: Home<NodeConfig>, store: KeyValueStore): Pro
   const log = await OwnLog.open({ store, signer, mesh: chain.mesh, random: systemRandom, clock: systemClock, first: { kind: 'credential', credential: credential.bytes } })
   // Nobody who has acknowledged nothing lacks everything.
   const nobody = credential.body.executor
-  return (await log.unacknowledgedFor(nobody, Number.MAX_SAFE_INTEGER)).map(openEntry).map((entry) => ({ id: entry.id, place: placeOf(entry) }))
+  return (await log.unacknowledgedFor(nobody, Number.MAX_SAFE_INTEGER)).map(openEntry).map((entry) => ({ id: entry.id, ...describeEntry(entry) }))
 }
 
-/** Where an entry stands, and what it says. */
-const placeOf = ({ body: { incarnation, sequence, content } }: Sealed<EntryBody>): string => {
-  const said = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'agent' ? receipt.state : openStatement(receipt.statement).body.state)).join('+') : content.kind
-  return `${incarnation.slice(0, 6)}/${sequence} (${said})`
+/** Where an entry stands, what it says, and whether that is the end of an order. */
+const describeEntry = ({ body: { incarnation, sequence, content } }: Sealed<EntryBody>): { place: string; hasOutcome: boolean } => {
+  const said = content.kind === 'receipts' ? content.receipts.map((receipt) => (receipt.kind === 'agent' ? receipt.state : openStatement(receipt.statement).body.state)) : [content.kind]
+  return { place: `${incarnation.slice(0, 6)}/${sequence} (${said.join('+')})`, hasOutcome: content.kind === 'receipts' && content.receipts.some((receipt) => hasEnded(receipt.kind === 'agent' ? receipt.state : openStatement(receipt.statement).body.state)) }
 }
 
 const withStore = async <T>(directory: string, read: (store: KeyValueStore) => Promise<T>): Promise<T> => {

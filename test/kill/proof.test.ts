@@ -1,6 +1,6 @@
 /** The proof of the kill suite can fail: each violation is found in evidence that is spoilt in one place. */
 import test from 'ava'
-import { findViolations, type Evidence, type EndpointEvidence } from './proof.ts'
+import { findViolations, type EndpointEvidence, type Evidence, type NodeEvidence } from './proof.ts'
 import type { State } from '../../src/queue/views.ts'
 
 const rows = (state: State) => [{ node: 'a1', state, code: null }, { node: 'a2', state: 'succeeded' as const, code: null }]
@@ -18,7 +18,7 @@ const endpoint = (name: string, change: Partial<EndpointEvidence> = {}, state: S
 const evidence = (change: Partial<Evidence> = {}, state: State = 'succeeded'): Evidence => ({
   effects: ['a1', 'a2'].map((node) => ({ indication: 'order', node, starts: 1, ends: 1 })),
   endpoints: [endpoint('e1', {}, state), endpoint('e2', {}, state)],
-  nodes: [{ name: 'a1', outcomes: [{ statement: 'statement', indication: 'order', state: 'succeeded' }], unkept: 0, active: [], ownEntries: [{ id: 'entry', place: 'life/1 (running)' }] }],
+  nodes: [{ name: 'a1', outcomes: [{ statement: 'statement', indication: 'order', state: 'succeeded' }], unkept: 0, active: [], ownEntries: [{ id: 'entry', place: 'life/1 (succeeded)', hasOutcome: true }] }],
   ...change
 })
 
@@ -61,5 +61,11 @@ test('another row', isFound, evidence({ endpoints: [endpoint('e1'), endpoint('e2
 test('an order that one endpoint does not know', isFound, evidence({ endpoints: [endpoint('e1'), endpoint('e2', { orders: [] })] }), /differ in their rows: order/)
 test('an outcome that one endpoint lacks', isFound, evidence({ endpoints: [endpoint('e1'), endpoint('e2', { statements: new Set() })] }), /e2 lacks outcomes .* of a1/)
 test('an entry that one endpoint lacks', isFound, evidence({ endpoints: [endpoint('e1', { entries: new Set() }), endpoint('e2')] }), /e1 lacks entries of the log of a1/)
+const said = (id: string, hasOutcome: boolean) => ({ id, place: id, hasOutcome })
+const nodeThatSaid = (...ownEntries: NodeEvidence['ownEntries']): Partial<Evidence> => ({ nodes: [{ name: 'a1', outcomes: [], unkept: 0, active: [], ownEntries }] })
+test('an entry without an outcome, where what comes after it is held', isFound, evidence(nodeThatSaid(said('lost', false), said('entry', false))), /e1 lacks entries of the log of a1: lost/, /e2 lacks entries of the log of a1: lost/)
+test('an entry without an outcome is not awaited where it is the last', (t) => {
+  t.deepEqual(findViolations(evidence(nodeThatSaid(said('entry', true), said('last', false))), bounds), [])
+})
 test('a fork', isFound, evidence({ endpoints: [endpoint('e1'), endpoint('e2', { forks: ['a1/x'] })] }), /e2 knows a fork of the log a1\/x/)
 test('a statement that was not kept, and an order without an outcome', isFound, evidence({ nodes: [{ name: 'a1', outcomes: [], unkept: 1, active: ['order'], ownEntries: [] }] }), /never kept/, /without an outcome/)

@@ -34,7 +34,7 @@ export interface NodeEvidence {
   /** Orders without an outcome. */
   readonly active: readonly string[]
   /** Entries of its own log, of all lives. */
-  readonly ownEntries: readonly { readonly id: string; readonly place: string }[]
+  readonly ownEntries: readonly { readonly id: string; readonly place: string; readonly hasOutcome: boolean }[]
 }
 
 export interface Evidence {
@@ -124,7 +124,9 @@ const judgeNode = ({ endpoints }: Evidence, node: NodeEvidence): string[] => [
   ...node.active.map((indication) => `the executor of ${node.name} holds ${indication} without an outcome`),
   ...endpoints.flatMap((endpoint) => {
     const outcomes = node.outcomes.filter(({ statement }) => !endpoint.statements.has(statement)).map(({ indication, state }) => `${indication} ${state}`)
-    const entries = node.ownEntries.filter(({ id }) => !endpoint.entries.has(id)).map(({ place }) => place)
+    // Rest is when all orders have ended: what is said on the way of one whose end is known already may come after.
+    const owed = node.ownEntries.slice(0, 1 + node.ownEntries.findLastIndex(({ id, hasOutcome }) => hasOutcome || endpoint.entries.has(id)))
+    const entries = owed.filter(({ id }) => !endpoint.entries.has(id)).map(({ place }) => place)
     return [
       ...(outcomes.length === 0 ? [] : [`${endpoint.name} lacks outcomes that the executor of ${node.name} wrote down: ${shorten(outcomes)}`]),
       ...(entries.length === 0 ? [] : [`${endpoint.name} lacks entries of the log of ${node.name}: ${shorten(entries)}`])
